@@ -1,0 +1,278 @@
+"""The parts of a data set's manifest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from sdg.part import Part
+from sdg.shards import Counts
+
+Count = Annotated[int, Field(ge=0)]
+Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class StageRecord(Part):
+    """What one stage did, in one unit: `rows_in == kept + sum(rejected)`.
+
+    Attributes:
+        name: As in the column `stage` of rejections.
+        unit: What is counted ("documents", "candidates", "queries"). A stage that counts in the
+            unit of the stage before must be given exactly what that one kept.
+        rows_in: Given to the stage.
+        kept: Went on.
+        rejected: Stopped, by reason.
+        extra: Other whole numbers worth reporting; not conserved.
+    """
+
+    name: str
+    unit: str
+    rows_in: Count
+    kept: Count
+    rejected: dict[Reason, Count]
+    extra: dict[str, int] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @model_validator(mode="after")
+    def _check_conservation(self) -> StageRecord:
+        check_conservation(f"stage {self.name}", self.rows_in, self.kept, self.rejected)
+        return self
+
+
+class Cell(Part):
+    """Yield of one combination of task, languages and generator.
+
+    Attributes:
+        task: As in the column `task`.
+        document_language: Of the source document.
+        query_language: Asked for.
+        generator: Model that wrote the queries; "" for natural pairs.
+        requested: Candidates the plan asked for.
+        kept: Rows of the finished data set.
+        rejected: Candidates that stopped at any stage, by reason.
+    """
+
+    task: str
+    document_language: str
+    query_language: str
+    generator: str
+    requested: Count
+    kept: Count
+    rejected: dict[Reason, Count]
+
+    @model_validator(mode="after")
+    def _check_conservation(self) -> Cell:
+        name = f"cell {self.task}/{self.document_language}/{self.query_language}/{self.generator}"
+        check_conservation(name, self.requested, self.kept, self.rejected)
+        return self
+
+
+class ModelRecord(Part):
+    """An LLM that took part.
+
+    Attributes:
+        role: "generate", "relabel", "judge".
+        name: As in the column `generator`.
+        revision: What pins the weights.
+        engine: Registered name of the engine.
+        sampling: How tokens were drawn.
+        licence: Of the weights, or "unknown".
+    """
+
+    role: str
+    name: str
+    revision: str
+    engine: str
+    sampling: dict[str, JsonValue]
+    licence: str = "unknown"
+
+
+class PromptRecord(Part):
+    """A prompt file that was used.
+
+    Attributes:
+        path: Relative to the package `prompts`.
+        language: Tag of the prompt's language.
+        sha256: Of the file.
+        written_by: From its front matter.
+        reviewed_by: A reader of the language, or null if none read it.
+    """
+
+    path: str
+    language: str
+    sha256: Sha256
+    written_by: str
+    reviewed_by: str | None
+
+
+class SourceRecord(Part):
+    """A source of documents.
+
+    Attributes:
+        name: As in the column `source`.
+        reader: Registered name of the reader.
+        content: What pins the content: a version, a revision, or a sha256.
+        documents: Read from it.
+        licence: Of its texts, or "unknown".
+        attribution: Whom to credit, or "unknown".
+    """
+
+    name: str
+    reader: str
+    content: str
+    documents: Count
+    licence: str
+    attribution: str
+
+
+class EncoderRecord(Part):
+    """The encoder that mined.
+
+    Attributes:
+        name: Registered name or hub name.
+        revision: What pins the weights.
+        dimensions: Of a vector.
+    """
+
+    name: str
+    revision: str
+    dimensions: Annotated[int, Field(ge=1)]
+
+
+class RuleRecord(Part):
+    """A mining rule and what it dropped.
+
+    Attributes:
+        rule: Registered name.
+        reason: Drop reason it counts under.
+        settings: Its settings.
+        dropped: Candidates it dropped, after the rules before it.
+    """
+
+    rule: str
+    reason: Reason
+    settings: dict[str, JsonValue]
+    dropped: Count
+
+
+class MiningRecord(Part):
+    """How hard negatives were mined: `candidates == dropped + not_needed + selected`.
+
+    Attributes:
+        index: Name of the index ("faiss_flat").
+        is_exact: False if the index approximates.
+        num_negatives: Asked for per query.
+        corpus_documents: Searched.
+        candidates: Query-document pairs looked at.
+        rules: In the order they ran.
+        selected: Candidates that became negatives of finished rows.
+        not_needed: Candidates that passed all rules but were not chosen.
+    """
+
+    index: str
+    is_exact: bool
+    num_negatives: Annotated[int, Field(ge=1)]
+    corpus_documents: Count
+    candidates: Count
+    rules: tuple[RuleRecord, ...]
+    selected: Count
+    not_needed: Count
+
+    @model_validator(mode="after")
+    def _check_conservation(self) -> MiningRecord:
+        dropped = {rule.reason: rule.dropped for rule in self.rules}
+        if len(dropped) != len(self.rules):
+            raise ValueError("`mining.rules` must have one reason each, but two share one instead.")
+        kept = self.selected + self.not_needed
+        check_conservation("mining", self.candidates, kept, dropped)
+        return self
+
+
+class RelabelRecord(Part):
+    """How positives were relabelled.
+
+    Attributes:
+        scorers: In order; their ranks are fused.
+        candidates_per_query: Documents judged per query.
+        judged: Query-document pairs judged.
+        queries: Queries judged.
+        changed: Queries whose positive changed; counted before mining rejects any.
+    """
+
+    scorers: tuple[str, ...]
+    candidates_per_query: Count
+    judged: Count
+    queries: Count
+    changed: Count
+
+    @model_validator(mode="after")
+    def _check_changed(self) -> RelabelRecord:
+        if self.changed > self.queries:
+            raise ValueError(
+                f"`relabel.changed` must be at most `relabel.queries` ({self.queries}), but is "
+                f"{self.changed} instead."
+            )
+        return self
+
+
+class FileRecord(Part):
+    """A published file.
+
+    Attributes:
+        sha256: Of its bytes.
+        rows: Of the Parquet table.
+        bytes: Its size.
+    """
+
+    sha256: Sha256
+    rows: Count
+    bytes: Count
+
+
+class Fact(Part):
+    """Something a user must know that counts do not say.
+
+    Attributes:
+        kind: "fallback" (CPU instead of GPU, truncated text, short list), "problem" or "note".
+        stage: Where it happened.
+        text: One sentence.
+    """
+
+    kind: Literal["fallback", "problem", "note"]
+    stage: str
+    text: str
+
+
+class CellKey(NamedTuple):
+    """What tells one cell from another."""
+
+    task: str
+    document_language: str
+    query_language: str
+    generator: str
+
+
+def check_conservation(name: str, rows_in: int, kept: int, rejected: dict[str, int]) -> None:
+    """Check the conservation law of one part of the manifest.
+
+    Raises:
+        ValueError: If a row was lost or invented.
+    """
+    if rows_in != kept + sum(rejected.values()):
+        raise ValueError(
+            f"rows in must equal kept + rejected in {name}, but {rows_in} came in, {kept} were "
+            f"kept and {rejected} rejected. The stage, or the count, loses or invents rows."
+        )
+
+
+def stage_record(name: str, unit: str, counts: Counts) -> StageRecord:
+    """Return a stage's counts as part of the manifest."""
+    return StageRecord(
+        name=name,
+        unit=unit,
+        rows_in=counts.rows_in,
+        kept=counts.kept,
+        rejected=dict(sorted(counts.rejected.items())),
+        extra=dict(sorted(counts.extra.items())),
+    )

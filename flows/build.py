@@ -1,0 +1,170 @@
+"""The flow from documents to a published data set. It reads like the stage table in the README."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prefect import flow
+
+from flows import resources, tasks
+from flows.artifacts import publish_artifacts
+from flows.config import RunConfig, load_config
+from flows.figures import figures_of
+from flows.lock import locked
+from flows.outcome import RunOutcome
+from flows.planning import plan_shard, slices
+from flows.publish import Finished, current_outcome, publish
+from flows.run import Run
+from flows.runners import task_runner
+from flows.workspace import Workspace
+from sdg.errors import DataError
+from sdg.shards import Shard
+
+RUNS = Path("runs")
+
+
+class Corpus(NamedTuple):
+    """The shards of the corpus before and after deduplication."""
+
+    pieces: list[Shard]
+    documents: list[Shard]
+
+
+def run_build(config_path: Path, out: Path | None, overrides: Sequence[str] = ()) -> RunOutcome:
+    """Build or resume the data set of a configuration file; see `build`."""
+    config = load_config(config_path, overrides)
+    return build(config, out or RUNS / config.name)
+
+
+def build(config: RunConfig, directory: Path) -> RunOutcome:
+    """Build or resume a data set.
+
+    Returns at once if `directory` already holds what the configuration asks for. Otherwise only
+    what is not finished is done, and no LLM request that was answered is sent again.
+
+    Raises:
+        ConfigError: If another run is at work in `directory`.
+        DataError: If an input cannot be used.
+        BackendError: If a model or server fails for good; finished work is kept.
+    """
+    with locked(directory), resources.released_at_end():
+        current = current_outcome(config, directory)
+        if current is not None:
+            return current
+        runner = task_runner(config.runner)
+        return build_stages.with_options(task_runner=runner)(config, Workspace(directory))
+
+
+@flow(name="pairmill-build", persist_result=False, validate_parameters=False)
+def build_data_set(
+    config_path: str, directory: str, overrides: Sequence[str] = ()
+) -> dict[str, object]:
+    """Build or resume a data set: what a schedule runs; arguments as in `pairmill build`."""
+    outcome = build(load_config(Path(config_path), list(overrides)), Path(directory))
+    publish_artifacts(outcome)
+    return {"directory": directory, **outcome.figures}
+
+
+@flow(name="pairmill-stages", persist_result=False, validate_parameters=False)
+def build_stages(config: RunConfig, space: Workspace) -> RunOutcome:
+    """Run every stage; what is finished is found, not done again."""
+    run, start = Run(), time.monotonic()
+    finished = run_stages(run, config, space, prepare_corpus(run, config, space))
+    manifest = publish(config, space.directory, finished, run.stages)
+    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start)
+    return RunOutcome(space.directory, tuple(run.stages), figures)
+
+
+def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
+    """Run read -> deduplicate."""
+    sources = range(len(config.sources))
+    pieces = run.stage("read", "pieces", tasks.read, [(space, config, n) for n in sources])
+    verdicts = run.once(tasks.find_duplicates, space, config, pieces)
+    starts = [sum(s.counts.kept for s in pieces[:i]) for i in range(len(pieces))]
+    calls = [(space, verdicts, p, row) for p, row in zip(pieces, starts, strict=True)]
+    documents = run.stage("deduplicate", "pieces", tasks.deduplicate, calls)
+    run.merge_last_two("corpus")
+    return Corpus(pieces, documents)
+
+
+def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) -> Finished:
+    """Run plan -> generate -> gate -> embed -> retrieve -> round trip -> relabel -> mine."""
+    documents = corpus.documents
+    plan = plan_shard(space, config, documents)
+    run.add("plan", "requests", [plan])
+    requests = plan.table("kept")
+    if not requests.num_rows:
+        reasons = dict(plan.counts.rejected)
+        raise DataError(
+            f"The plan must find at least one document, but found none: {reasons}. "
+            "Compare the languages and lengths in `plan` with those of the corpus."
+        )
+    words = run.once(tasks.vocabulary, space, config, documents)
+
+    calls: list[tuple[Any, ...]] = [
+        (space, config, r, documents, name) for name, r in slices(requests, config.shards)
+    ]
+    generated = run.stage(
+        "generate",
+        "candidates",
+        tasks.generate,
+        calls,
+        total=requests.num_rows,
+        steps="requests",
+    )
+
+    calls = [(space, config, s, documents, words) for s in generated]
+    gated = run.stage("gate", "candidates", tasks.gate, calls)
+
+    equal = run.once(tasks.find_equal_queries, space, config, gated)
+    calls = [(space, "duplicates", equal, s) for s in gated]
+    unique = run.stage("duplicates", "candidates", tasks.carry_out, calls)
+
+    total = sum(shard.counts.kept for shard in documents)
+    embedded = run.stage(
+        "embed", "documents", tasks.embed, [(space, config, documents)], total=total
+    )
+    calls = [(space, config, s, documents) for s in unique]
+    found = run.stage("retrieve", "candidates", tasks.retrieve, calls)
+
+    calls = [(space, config, q, c) for q, c in zip(unique, found, strict=True)]
+    checked = run.stage("round_trip", "candidates", tasks.round_trip, calls)
+
+    low = run.once(tasks.find_low_yield, space, config, generated, checked)
+    calls = [(space, "cell_yield", low, s) for s in checked]
+    queries = run.stage("cell_yield", "candidates", tasks.carry_out, calls)
+
+    calls = [(space, config, q, c, documents) for q, c in zip(queries, found, strict=True)]
+    asked = sum(s.counts.kept for s in queries) * config.relabel.scores_per_query
+    positives = run.stage(
+        "relabel", "candidates", tasks.relabel, calls, total=asked, steps="scores at most"
+    )
+
+    calls = [(space, config, q, p, documents) for q, p in zip(found, positives, strict=True)]
+    total = sum(s.counts.kept for s in positives)
+    negatives = run.stage("mine", "candidates", tasks.mine, calls, total=total)
+    stages = (
+        corpus.pieces,
+        documents,
+        [plan],
+        generated,
+        gated,
+        unique,
+        checked,
+        queries,
+        negatives,
+    )
+    return Finished(
+        pieces=corpus.pieces,
+        documents=documents,
+        plan=plan,
+        generated=generated,
+        queries=queries,
+        positives=positives,
+        negatives=negatives,
+        rejecting=[shard for shards in stages for shard in shards],
+        embedded=embedded,
+    )

@@ -1,0 +1,174 @@
+"""The command line: arguments in, exit status out.
+
+Exit status: 0 done, 1 a gate failed, 2 wrong usage or configuration, 3 a backend failed for good.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from flows.interrupt import end_at_once_on_interrupt
+from sdg.errors import PairmillError
+from sdg.llm.vllm_engine import set_process_defaults
+
+app = typer.Typer(
+    help="Documents in, an audited training set for text-embedding models out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigArgument = Annotated[
+    Path, typer.Argument(help="A YAML file, or the name of a preset (demo).", metavar="CONFIG")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Directory of the data set; default runs/<name>.")
+]
+SetOption = Annotated[
+    list[str], typer.Option("--set", help="Change a setting: --set mining.num_negatives=8.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for machines.")]
+CountOption = Annotated[int, typer.Option("-n", min=1, help="Rows to show.")]
+
+_NO_SETTINGS: list[str] = []
+
+
+@app.command()
+def build(
+    config: ConfigArgument,
+    out: OutOption = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Run or resume the whole flow; what is finished is not done again."""
+    from flows.build import run_build
+    from flows.report import print_outcome
+
+    outcome = run_build(config, out, set_)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
+
+
+@app.command()
+def plan(
+    config: ConfigArgument,
+    out: OutOption = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a build would do; reads the corpus, asks no LLM."""
+    from flows.preview import plan_run, print_plan
+
+    planned = plan_run(config, out, set_)
+    if as_json:
+        _print_json(planned.to_json())
+    else:
+        print_plan(planned, Console())
+
+
+@app.command()
+def preview(
+    config: ConfigArgument,
+    out: OutOption = None,
+    set_: SetOption = _NO_SETTINGS,
+    count: CountOption = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a few rows with the real models and show them with prompts, scores and rejections."""
+    from flows.preview import preview_rows, print_preview
+
+    previewed = preview_rows(config, out, set_, count)
+    if as_json:
+        _print_json(previewed.to_json())
+    else:
+        print_preview(previewed, Console())
+
+
+@app.command()
+def show(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    stage: Annotated[str | None, typer.Option(help="Show rows that this stage rejected.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Show rows rejected for this reason.")] = None,
+    split: Annotated[str | None, typer.Option(help="Show kept rows of this split only.")] = None,
+    count: CountOption = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at rows: kept, or rejected and why."""
+    from data_cards import show as rows_of
+
+    if split is not None and (stage or reason):
+        from sdg.errors import ConfigError
+
+        raise ConfigError(
+            f"`--split` must stand without `--stage` and `--reason`, but is {split!r} beside them "
+            "instead. Rejected rows have no split."
+        )
+    if stage or reason:
+        table = rows_of.rejected_rows(directory, stage=stage, reason=reason, limit=count)
+    else:
+        table = rows_of.kept_rows(directory, split=split, limit=count)
+    rows = table.to_pylist()
+    if as_json:
+        _print_json(rows)
+        return
+    console = Console()
+    for row in rows:
+        console.print(rows_of.describe_row(row), markup=False, highlight=False)
+    console.print(f"{len(rows)} rows shown (-n {count})", markup=False)
+
+
+@app.command()
+def card(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+) -> None:
+    """Check a finished data set against its manifest and render its card again."""
+    from flows.publish import render_again
+
+    Console().print(f"card: {render_again(directory)}", markup=False)
+
+
+@app.command()
+def serve(
+    configs: Annotated[list[Path], typer.Argument(help="Files with a schedule.", metavar="CONFIG")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of data sets; default runs/.")
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+) -> None:
+    """Register the scheduled flows with the configured Prefect server and run them when due."""
+    from flows.serve import serve_configs
+
+    serve_configs(configs, set_, out)
+
+
+def main() -> None:
+    """Run the command line; a `PairmillError` becomes one message and its exit status."""
+    # Thread settings are read when torch is imported, so they come before anything else.
+    set_process_defaults(os.environ)
+    end_at_once_on_interrupt()
+    if not sys.warnoptions:
+        # Deprecations inside vLLM and torch are no news to whoever builds a data set.
+        warnings.simplefilter("ignore")
+    try:
+        app()
+    except PairmillError as error:
+        sys.stderr.write(f"pairmill: {error}\n")
+        sys.exit(error.exit_status)
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

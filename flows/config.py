@@ -1,0 +1,261 @@
+"""One YAML file -> one RunConfig. What cannot work is refused here, before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+
+from data_cards.privacy import publishable
+from mining.encoders import ENCODERS, Encoder
+from mining.indexes import INDEXES, Index
+from mining.mine import MiningConfig
+from sdg.assemble import AssembleConfig
+from sdg.cell_yield import CellYieldConfig
+from sdg.corpus import CorpusConfig
+from sdg.corpus.readers import READERS, Reader
+from sdg.duplicate_queries import DuplicateQueriesConfig
+from sdg.errors import ConfigError, PairmillError
+from sdg.gates import GATES, Gate
+from sdg.llm import ENGINES, Engine
+from sdg.part import Part, Plugin
+from sdg.plan import PlanConfig
+from sdg.registry import Registry
+from sdg.relabel.positives import RelabelConfig
+from sdg.round_trip import RoundTripConfig
+
+
+def _plugin(registry: Registry[Any]) -> Any:  # noqa: ANN401 - a pydantic annotation
+    """Return the pydantic annotation of a field that holds one plug-in of `registry`."""
+
+    def dump(plugin: Plugin) -> dict[str, Any]:
+        return {registry.key: plugin.name, **plugin.model_dump(mode="json")}
+
+    return (BeforeValidator(registry.build), PlainSerializer(dump))
+
+
+AnyReader = Annotated[Reader, *_plugin(READERS)]
+AnyEngine = Annotated[Engine, *_plugin(ENGINES)]
+AnyGate = Annotated[Gate, *_plugin(GATES)]
+AnyEncoder = Annotated[Encoder, *_plugin(ENCODERS)]
+AnyIndex = Annotated[Index, *_plugin(INDEXES)]
+
+
+class RunnerConfig(Part):
+    """Where the shards are worked on.
+
+    Attributes:
+        kind: "threads" in this process, or a "ray" or "dask" cluster (extras of the same name).
+        workers: Shards worked on at once, with threads.
+        address: The cluster's address; empty starts one on this machine.
+    """
+
+    kind: Literal["threads", "ray", "dask"] = "threads"
+    workers: int = Field(default=1, ge=1)
+    address: str = ""
+
+
+class ShardConfig(Part):
+    """How much one task does. Changing it changes no published row.
+
+    Attributes:
+        requests: Requests per shard; what they give stays together up to mining. 64 to 256 suits
+            Prefect, which keeps a record of every task.
+    """
+
+    requests: int = Field(default=128, ge=1)
+
+
+class ScheduleConfig(Part):
+    """When `pairmill serve` runs the flow.
+
+    Attributes:
+        cron: Five fields, e.g. "0 3 * * *".
+        timezone: IANA name.
+    """
+
+    cron: str
+    timezone: str = "UTC"
+
+
+class RunConfig(Part):
+    """Everything that decides a data set.
+
+    Attributes:
+        name: Directory-safe name of the data set.
+        title: Its name for people.
+        licence: Licence of the published rows, as a Hugging Face licence id.
+        description: One or two sentences for the card.
+        seed: The run's seed; every random choice derives from it and a row's id.
+        sources: Where documents come from, read in this order.
+        generators: The LLMs, by the name that plan and relabel refer to.
+        gates: Rules on queries, in order; the first that rejects owns the row.
+        retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    licence: str
+    description: str = ""
+    seed: int = 0
+    sources: tuple[AnyReader, ...] = Field(min_length=1)
+    corpus: CorpusConfig = CorpusConfig()
+    generators: dict[str, AnyEngine] = Field(default={})
+    plan: PlanConfig
+    gates: tuple[AnyGate, ...] = ()
+    duplicates: DuplicateQueriesConfig = DuplicateQueriesConfig()
+    encoder: AnyEncoder
+    index: AnyIndex = Field(default={"index": "faiss_flat"}, validate_default=True)
+    retrieve_depth: int = Field(default=100, ge=1)
+    round_trip: RoundTripConfig = RoundTripConfig()
+    cell_yield: CellYieldConfig = CellYieldConfig()
+    relabel: RelabelConfig
+    mining: MiningConfig = MiningConfig()
+    assemble: AssembleConfig = AssembleConfig()
+    shards: ShardConfig = ShardConfig()
+    runner: RunnerConfig = RunnerConfig()
+    schedule: ScheduleConfig | None = None
+
+    @model_validator(mode="after")
+    def _generators_exist(self) -> RunConfig:
+        wanted = {e.generator for e in self.plan.entries if e.generator}
+        if self.relabel.enabled:
+            wanted.add(self.relabel.engine)
+        for name in sorted(wanted - set(self.generators)):
+            known = ", ".join(sorted(self.generators)) or "none"
+            raise ValueError(
+                f"each generator that is used must be listed under `generators`, but {name!r} is "
+                f"not (listed: {known}). Add it there, or correct the name."
+            )
+        unknown = sorted(set(self.round_trip.task_top_k) - set(self.plan.tasks()))
+        if unknown:
+            raise ValueError(
+                f"`round_trip.task_top_k` must name tasks of the plan, but {unknown} are none "
+                f"(planned: {', '.join(sorted(self.plan.tasks()))}). Correct the name."
+            )
+        return self
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Return the configuration in `path`, with `a.b=c` overrides applied.
+
+    Args:
+        path: A YAML file, or the name of a preset.
+        overrides: Dotted key, "=", YAML value; list items by number (`sources.0.path=x`).
+
+    Raises:
+        ConfigError: If the file is missing or not YAML, a key is unknown, or a value cannot work;
+            the message names every such key with its value.
+    """
+    file = _find(path)
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"`{file}` must be a readable YAML file, but reading it gave: {error}. "
+            "Correct the file at the place named."
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"`{file}` must hold a mapping of settings, but holds {type(values).__name__} instead. "
+            "Start from one of the presets: pairmill build demo."
+        )
+    for override in overrides:
+        _apply(values, override)
+    return parse_config(values, str(file))
+
+
+def parse_config(values: Mapping[str, Any], name: str) -> RunConfig:
+    """Return the configuration in `values`; `name` says in errors where it came from."""
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise ConfigError(f"`{name}` cannot work:\n" + "\n".join(lines)) from error
+    except PairmillError as error:
+        raise ConfigError(f"`{name}` cannot work: {error}") from error
+
+
+def _find(path: Path) -> Path:
+    if path.is_file():
+        return path
+    presets = Path(__file__).parent / "presets"
+    preset = presets / f"{path}.yaml"
+    if preset.is_file():
+        return preset
+    known = ", ".join(sorted(p.stem for p in presets.glob("*.yaml")))
+    raise ConfigError(
+        f"The configuration must be a YAML file or a preset ({known}), but {str(path)!r} is "
+        "neither instead. Check the path."
+    )
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(
+            f"`--set` must be KEY=VALUE, but is {override!r} instead. Example: --set seed=7."
+        )
+    *parents, last = key.split(".")
+    target: Any = values
+    for part in parents:
+        if isinstance(target, list) and part.isdigit() and int(part) < len(target):
+            target = target[int(part)]
+        elif isinstance(target, dict):
+            target = target.setdefault(part, {})
+        else:
+            raise ConfigError(
+                f"`--set {override}` must name a setting, but {part!r} is not a key there. "
+                "List items are named by number, from 0."
+            )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"`--set {key}` must be given a YAML value, but {text!r} is none: {error}. "
+            "Quote it, e.g. --set 'name=\"a b\"'."
+        ) from error
+    if isinstance(target, list) and last.isdigit() and int(last) < len(target):
+        target[int(last)] = value
+    elif isinstance(target, dict):
+        target[last] = value
+    else:
+        raise ConfigError(
+            f"`--set {override}` must name a setting, but {last!r} is not a key there. "
+            "List items are named by number, from 0."
+        )
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(p) for p in problem["loc"])
+    if problem["type"] == "missing":
+        return f"  `{where}` must be given, but is missing."
+    value = "a section"
+    if isinstance(problem["input"], str | int | float | bool | None):
+        value = repr(publishable({where.rpartition(".")[2]: problem["input"]}).popitem()[1])
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f" Did you mean `{close[0]}`?" if close else ""
+        listing = f" Known keys there: {', '.join(known)}." if known else ""
+        return f"  `{where}` is an unknown key (value {value}).{hint}{listing}"
+    if value == "a section":
+        # A section or the whole file: naming the key says more than printing all of it.
+        return f"  {f'`{where}`' if where else 'the settings'}: {problem['msg']}."
+    return f"  `{where}` is {value}: {problem['msg']}."
+
+
+def _known_keys(location: Sequence[Any]) -> list[str]:
+    model: Any = RunConfig
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        annotation = getattr(field, "annotation", None)
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((o for o in options if hasattr(o, "model_fields")), None)
+        if model is None:
+            return []
+    return sorted(getattr(model, "model_fields", {}))

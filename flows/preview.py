@@ -1,0 +1,194 @@
+"""Looking before leaping: the plan without any LLM, and a few rows with the real models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from rich.console import Console
+from rich.table import Table
+
+from data_cards import show
+from flows import resources
+from flows.build import RUNS, prepare_corpus, run_stages
+from flows.config import RunConfig, load_config
+from flows.lock import locked
+from flows.outcome import StageOutcome
+from flows.planning import Estimate, estimate_run, limited, plan_shard
+from flows.publish import Finished
+from flows.run import Run
+from flows.runners import task_runner
+from flows.workspace import Workspace
+from sdg.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a build would do.
+
+    Attributes:
+        stages: Of reading the corpus and planning.
+        estimate: Requests, tokens, seconds and disk, as expected.
+    """
+
+    stages: tuple[StageOutcome, ...]
+    estimate: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan for `--json`."""
+        stages = [{"name": s.name, "unit": s.unit, **s.counts.to_json()} for s in self.stages]
+        return {"stages": stages, **self.estimate.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A few rows, finished and rejected, from a small run with the real models.
+
+    Attributes:
+        stages: Of the small run.
+        rows: Finished: query, positive, negatives, scores, prompt.
+        rejected: A few rejections of the stages after the plan.
+    """
+
+    stages: tuple[StageOutcome, ...]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the preview for `--json`."""
+        return {"rows": self.rows, "rejected": self.rejected}
+
+
+def plan_run(config_path: Path, out: Path | None, overrides: Sequence[str]) -> Planned:
+    """Read the corpus and plan; ask no LLM and embed nothing."""
+    config = load_config(config_path, overrides)
+    space = Workspace(out or RUNS / config.name)
+    with locked(space.directory), resources.released_at_end():
+        return _plan.with_options(task_runner=task_runner(config.runner))(config, space)
+
+
+def preview_rows(
+    config_path: Path, out: Path | None, overrides: Sequence[str], count: int
+) -> Previewed:
+    """Run the whole flow on about `count` requests per plan entry, against the whole corpus.
+
+    The corpus, its vectors and every LLM answer are kept and used by the real run.
+    """
+    config = load_config(config_path, overrides)
+    small = limited(config, count)
+    space = Workspace(out or RUNS / config.name, run="preview")
+    with locked(space.directory), resources.released_at_end():
+        shutil.rmtree(space.work / space.run, ignore_errors=True)
+        return _preview.with_options(task_runner=task_runner(config.runner))(small, space, count)
+
+
+@flow(name="pairmill-plan", persist_result=False, validate_parameters=False)
+def _plan(config: RunConfig, space: Workspace) -> Planned:
+    run = Run()
+    corpus = prepare_corpus(run, config, space)
+    plan = plan_shard(space, config, corpus.documents)
+    run.add("plan", "requests", [plan])
+    return Planned(tuple(run.stages), estimate_run(config, plan, corpus.documents))
+
+
+@flow(name="pairmill-preview", persist_result=False, validate_parameters=False)
+def _preview(config: RunConfig, space: Workspace, count: int) -> Previewed:
+    run = Run()
+    corpus = prepare_corpus(run, config, space)
+    finished = run_stages(run, config, space, corpus)
+    rows = _finished_rows(finished, count)
+    rejected = [
+        row
+        for shard in finished.rejecting
+        if shard.folder.parent.name not in ("read", "deduplicate", "plan")
+        for row in shard.table("rejected").slice(0, count).to_pylist()
+    ]
+    return Previewed(tuple(run.stages), rows, _spread(rejected, count))
+
+
+def _finished_rows(finished: Finished, count: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    documents = resources.Documents([s.folder / "kept.parquet" for s in finished.documents])
+    for queries, negatives in zip(finished.queries, finished.negatives, strict=True):
+        by_id = {row["query_id"]: row for row in queries.table("kept").to_pylist()}
+        kept = negatives.table("kept")
+        wanted = [i for ids in kept["negative_ids"].to_pylist() for i in ids]
+        wanted += [i for ids in kept["positive_ids"].to_pylist() for i in ids]
+        texts = documents.texts(wanted)
+        for row in kept.to_pylist()[: count - len(rows)]:
+            query = by_id[row["query_id"]]
+            rows.append(
+                {
+                    "query": query["query"],
+                    "query_language": query["query_language"],
+                    "task": query["task"],
+                    "generator": query["generator"],
+                    "prompt": query["prompt"],
+                    "positives": [texts[i] for i in row["positive_ids"]],
+                    "positive_scores": row["positive_scores"],
+                    "negatives": [texts[i] for i in row["negative_ids"]],
+                    "negative_scores": row["negative_scores"],
+                    "negative_ranks": row["negative_ranks"],
+                }
+            )
+    return rows
+
+
+def _spread(rejected: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return up to `count` rejections, as many different reasons as there are."""
+    by_reason: dict[str, list[dict[str, Any]]] = {}
+    for row in rejected:
+        by_reason.setdefault(f"{row['stage']}/{row['reason']}", []).append(row)
+    picked: list[dict[str, Any]] = []
+    while len(picked) < count and any(by_reason.values()):
+        picked += [rows.pop(0) for rows in by_reason.values() if rows]
+    return picked[:count]
+
+
+def print_plan(planned: Planned, console: Console) -> None:
+    """Print the plan: stages so far, then what would be asked, by language, task and generator."""
+    for stage in planned.stages:
+        reasons = ", ".join(f"{k} {v:,}" for k, v in stage.counts.rejected.items()) or "none"
+        console.print(
+            f"{stage.name}: {stage.counts.rows_in:,} {stage.unit}, {stage.counts.kept:,} kept; "
+            f"rejected: {reasons}",
+            markup=False,
+        )
+    table = Table(title="Requests", title_justify="left")
+    for column in ("task", "documents", "queries", "generator"):
+        table.add_column(column)
+    for column in ("requests", "candidates", "prompt tokens", "tokens written"):
+        table.add_column(column, justify="right")
+    for row in planned.estimate.rows:
+        table.add_row(*[f"{v:,}" if isinstance(v, int) else show.printable(str(v)) for v in row])
+    console.print(table)
+    for line in planned.estimate.lines():
+        console.print(line, markup=False)
+
+
+def print_preview(previewed: Previewed, console: Console) -> None:
+    """Print finished rows, then rejections, each with what decided."""
+    if not previewed.rows and not previewed.rejected:
+        raise DataError(
+            "A preview must have at least one request, but the plan gave none. "
+            "See `pairmill plan` for the quotas."
+        )
+    for number, row in enumerate(previewed.rows, 1):
+        head = f"[{number}] {row['task']} {row['query_language']} {row['generator'] or 'human'}"
+        lines = [f"{head}  prompt {row['prompt'] or 'none'}", f"  query     {row['query']}"]
+        for text, score in zip(row["positives"], row["positive_scores"], strict=True):
+            lines.append(f"  positive  {score:.3f}  {text[:160]}")
+        scored = zip(row["negatives"], row["negative_scores"], row["negative_ranks"], strict=True)
+        lines += [
+            f"  negative  {score:.3f}  rank {rank:>3}  {t[:150]}" for t, score, rank in scored
+        ]
+        console.print(show.printable("\n".join(lines)), markup=False, highlight=False)
+    for row in previewed.rejected:
+        text = (
+            f"rejected by {row['stage']}: {row['reason']} ({row['detail']})\n  {row['row'][:200]}"
+        )
+        console.print(show.printable(text), markup=False, highlight=False)

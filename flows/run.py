@@ -1,0 +1,83 @@
+"""One run: submits a stage's shards, waits, keeps time, and remembers what came out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flows.outcome import StageOutcome, summarise
+from flows.progress import stage_progress
+from sdg.shards import Counts, Shard
+
+
+class Run:
+    """The stages of one run, in the order they were done."""
+
+    def __init__(self) -> None:
+        self.stages: list[StageOutcome] = []
+        self._pending = 0.0
+
+    def stage(
+        self,
+        name: str,
+        unit: str,
+        task: Any,  # noqa: ANN401 - Prefect's task
+        calls: Iterable[Sequence[Any]],
+        *,
+        total: int = 0,
+        steps: str = "",
+    ) -> list[Shard]:
+        """Run `task` once per element of `calls` and return its shards in that order.
+
+        Args:
+            name: The stage, as in the manifest.
+            unit: What its rows are.
+            task: Returns one shard or a list of them.
+            calls: Positional arguments of each call.
+            total: Steps expected, for the progress bar; 0 if unknown.
+            steps: What the progress bar counts; "" for the unit.
+        """
+        start = time.monotonic()
+        with stage_progress(name, steps or unit, total):
+            futures = [task.submit(*arguments) for arguments in calls]
+            results = [future.result() for future in futures]
+        shards = [s for r in results for s in (r if isinstance(r, list) else [r])]
+        seconds = time.monotonic() - start + self._pending
+        self._pending = 0.0
+        self.stages.append(summarise(name, unit, shards, seconds))
+        return shards
+
+    def add(self, name: str, unit: str, shards: Sequence[Shard]) -> None:
+        """Remember a stage that was done outside a task."""
+        self.stages.append(summarise(name, unit, shards, self._pending))
+        self._pending = 0.0
+
+    def merge_last_two(self, name: str) -> None:
+        """Make one stage of the last two: what the second rejects was kept by the first."""
+        first, second = self.stages[-2:]
+        before, after = first.counts, second.counts
+        counts = Counts(
+            before.rows_in,
+            after.kept,
+            dict(sorted((Counter(before.rejected) + Counter(after.rejected)).items())),
+            dict(sorted((Counter(before.extra) + Counter(after.extra)).items())),
+        )
+        self.stages[-2:] = [
+            StageOutcome(
+                name,
+                first.unit,
+                counts,
+                first.seconds + second.seconds,
+                first.computed + second.computed,
+                first.shards + second.shards,
+            )
+        ]
+
+    def once(self, task: Any, *arguments: Any) -> Any:  # noqa: ANN401 - Prefect's task
+        """Run `task` once; its time counts for the next stage."""
+        start = time.monotonic()
+        result = task.submit(*arguments).result()
+        self._pending += time.monotonic() - start
+        return result

@@ -1,0 +1,37 @@
+"""Prefect tasks: each body is one call, so that all logic and all tests live elsewhere.
+
+A task is a shard, and its results are not kept by Prefect: what is finished is decided by our own
+manifests. Retries belong to the engines' clients, which know what can be retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows import stages
+
+_OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
+
+
+def _task(function: Callable[..., Any], name: str) -> Any:  # noqa: ANN401 - Prefect's task
+    return task(name=name, **_OPTIONS)(function)
+
+
+read = _task(stages.read_source, "read")
+find_duplicates = _task(stages.find_corpus_duplicates, "find-duplicates")
+deduplicate = _task(stages.drop_corpus_duplicates, "deduplicate")
+vocabulary = _task(stages.corpus_vocabulary, "vocabulary")
+generate = _task(stages.generate_shard, "generate")
+gate = _task(stages.gate_shard, "gate")
+find_equal_queries = _task(stages.find_run_duplicates, "find-equal-queries")
+carry_out = _task(stages.carry_out, "carry-out")
+embed = _task(stages.embed_corpus, "embed")
+retrieve = _task(stages.retrieve_shard, "retrieve")
+round_trip = _task(stages.round_trip_shard, "round-trip")
+find_low_yield = _task(stages.find_low_yield, "find-low-yield")
+relabel = _task(stages.relabel_shard, "relabel")
+mine = _task(stages.mine_shard, "mine")

@@ -1,0 +1,147 @@
+"""Any model that sentence-transformers loads, from a folder or from the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, PrivateAttr
+
+from mining.encoders import ENCODERS, Encoder, Floats, Side
+from sdg import store
+from sdg.errors import BackendError, missing_package
+from sdg.ids import fingerprint
+
+
+@ENCODERS.register("sentence_transformers")
+class SentenceTransformers(Encoder):
+    """A sentence-transformers model.
+
+    Vectors depend in their last bits on batch and device; the vector store keeps the first ones
+    it got.
+
+    Attributes:
+        model: Name on the hub, or a folder.
+        model_revision: Commit, tag or branch on the hub; None takes the newest and records it.
+        query_prompt: Put before every query; None: the model's own query prompt, if it has one.
+        document_prompt: Put before every document; None: the model's own document prompt.
+        max_seq_length: Tokens read of a text; None: the model's own limit.
+        dtype: Of the weights while computing; vectors are float32 always.
+        device: "cpu", "cuda", "cuda:1" ...; asking for one that is not there is an error.
+        batch_size: Texts per forward pass.
+        trust_remote_code: Run Python code that comes with the model. Off: it is not ours.
+    """
+
+    model: str
+    model_revision: str | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    max_seq_length: int | None = Field(default=None, ge=8)
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    device: str = "cpu"
+    batch_size: int = Field(default=32, ge=1)
+    trust_remote_code: bool = False
+    _loaded: Any = PrivateAttr(default=None)
+    _revision: str | None = PrivateAttr(default=None)
+    _lock: Any = PrivateAttr(default_factory=Lock)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the vectors up to rounding: not device and batch size."""
+        return {k: v for k, v in super().identity().items() if k not in {"device", "batch_size"}}
+
+    def revision(self) -> str:
+        """Return the commit of a hub model, or the hash of a folder's files."""
+        if self._revision is None:
+            folder = Path(self.model)
+            self._revision = _hash_folder(folder) if folder.is_dir() else self._commit()
+        return self._revision
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector; loads the model."""
+        return int(self._load().get_embedding_dimension())
+
+    def encode(self, texts: Sequence[str], side: Side) -> Floats:
+        """Return (N, D) unit vectors."""
+        model = self._load()
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        encode = model.encode_query if side == "query" else model.encode_document
+        vectors = encode(
+            list(texts),
+            prompt=self._own_prompt(side),
+            batch_size=self.batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.ascontiguousarray(vectors, np.float32)
+
+    def is_truncated(self, texts: Sequence[str], side: Side) -> npt.NDArray[np.bool_]:
+        """Return (N,) bool: True where prompt and text exceed the model's token limit."""
+        model = self._load()
+        limit = model.max_seq_length
+        if limit is None or not texts:
+            return np.zeros(len(texts), bool)
+        prompt = self._own_prompt(side)
+        if prompt is None:
+            prompt = (model.prompts or {}).get(side) or ""
+        ids = model.tokenizer([prompt + t for t in texts], truncation=False, verbose=False)
+        return np.array([len(i) > limit for i in ids["input_ids"]], bool)
+
+    def _own_prompt(self, side: Side) -> str | None:
+        return self.query_prompt if side == "query" else self.document_prompt
+
+    def _commit(self) -> str:
+        config = getattr(self._load()[0].auto_model, "config", None)
+        commit = getattr(config, "_commit_hash", None) or self.model_revision
+        if commit is None:
+            raise BackendError(
+                f"`model` must have a known commit, but {self.model!r} gives none. Name it with "
+                "`model_revision`, or give a folder."
+            )
+        return str(commit)
+
+    def _load(self) -> Any:  # noqa: ANN401 - the library is imported on demand
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load_model(self)
+            return self._loaded
+
+
+def _load_model(settings: SentenceTransformers) -> Any:  # noqa: ANN401
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise missing_package("sentence-transformers", "cpu", "This encoder") from error
+    if settings.device.startswith("cuda") and not torch.cuda.is_available():
+        raise BackendError(
+            f"`device` must be one of this machine, but is {settings.device!r} and PyTorch sees "
+            "no CUDA device. Set `device: cpu`, or run where the GPU is."
+        )
+    try:
+        model = SentenceTransformer(
+            settings.model,
+            revision=settings.model_revision,
+            device=settings.device,
+            trust_remote_code=settings.trust_remote_code,
+            model_kwargs={"dtype": getattr(torch, settings.dtype)},
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BackendError(
+            f"`model` must be a sentence-transformers model, but loading {settings.model!r} gave: "
+            f"{error}. Check the name, the folder, and access to the hub."
+        ) from error
+    if settings.max_seq_length is not None:
+        model.max_seq_length = settings.max_seq_length
+    return model
+
+
+def _hash_folder(folder: Path) -> str:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return fingerprint([[p.relative_to(folder).as_posix(), store.sha256_of(p)] for p in files])

@@ -1,0 +1,21 @@
+"""A positive is never its own negative."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+
+
+@FILTERS.register("known_positive")
+class KnownPositive(Filter):
+    """Drop the query's positives, all of them, and the document it was written for."""
+
+    reason: ClassVar[str] = "known_positive"
+
+    def keep(self, block: CandidateBlock) -> Mask:
+        """Return where the candidate is none of the positives."""
+        rows = np.arange(len(block.corpus), dtype=np.int64)
+        return ~block.equals_positive(block.rows, rows)

@@ -1,0 +1,45 @@
+"""Base classes of configuration: a part of it, and a plug-in that is chosen in it by name."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """A group of settings that sits next to the code it configures.
+
+    Unknown keys are refused, values are immutable, and a part that is built in Python obeys the
+    same checks as one read from a file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Plugin(Part):
+    """A part that is chosen by name; its fields are its settings, its methods what it does.
+
+    Attributes:
+        name: The registered name, set by `Registry.register`.
+        version: Raised by hand when the same settings give another result than before, so that
+            finished work is not mistaken for current work.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as settings; what was loaded stays behind."""
+        return _rebuilt, (type(self), self.model_dump())
+
+    def identity(self) -> dict[str, Any]:
+        """Return JSON of everything here that decides a result; part of every fingerprint.
+
+        Settings that change speed only must be left out by overriding this method.
+        """
+        return {"name": self.name, "version": self.version, **self.model_dump(mode="json")}
+
+
+def _rebuilt(kind: type[Plugin], settings: dict[str, Any]) -> Plugin:
+    return kind.model_validate(settings)

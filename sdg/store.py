@@ -1,0 +1,111 @@
+"""Files that appear complete or not at all: the only place that writes Parquet and JSON.
+
+Every write goes to a temporary name in the same folder, is flushed to disk, renamed, and the folder
+is flushed too. Equal tables give equal bytes: fixed compression, row groups and metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sdg.errors import DataError
+
+ROW_GROUP_ROWS = 8192
+TEMPORARY_MARK = ".tmp-"
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` when the block ends without an exception.
+
+    The temporary file is flushed to disk before the rename and removed if the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}{TEMPORARY_MARK}{uuid.uuid4().hex[:8]}")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 so that `path` holds all of it or what it held before."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Write `value` as indented JSON with sorted keys and a final line break."""
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the JSON value in `path`.
+
+    Raises:
+        DataError: If the file is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"`{path}` must be a readable JSON file, but reading it gave: {error}. "
+            "If Pairmill wrote it, delete it and run the command again: it is rebuilt."
+        ) from error
+
+
+def write_parquet(path: Path, table: pa.Table, *, row_group_rows: int = ROW_GROUP_ROWS) -> None:
+    """Write `table` as zstd Parquet with statistics; equal tables give equal bytes."""
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            table.combine_chunks(),
+            temporary,
+            compression="zstd",
+            row_group_size=row_group_rows,
+            write_statistics=True,
+            store_schema=True,
+        )
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Return the table in `path`, or only `columns` of it.
+
+    Raises:
+        DataError: If the file is missing, damaged, or lacks one of `columns`.
+    """
+    try:
+        return pq.ParquetFile(path).read(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"`{path}` must be a readable Parquet file, but reading it gave: {error}. "
+            "Check the path, or write the file again."
+        ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes as 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""What every rule on negatives must do, and what each one is for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mining.filters import FILTERS, CandidateBlock
+from tests.mining import visible
+from tests.mining.visible import at, document
+
+SETTINGS: dict[str, dict[str, Any]] = {}
+
+
+@pytest.fixture
+def block(tmp_path: Path) -> CandidateBlock:
+    """Return two queries over six documents; row 0 is their positive, and 5 the second's."""
+    rows = [
+        document("d0", "the red bridge over the river", entity_key="bridge", group_id="g"),
+        document("d1", "le pont rouge", entity_key="bridge", language="fra-Latn"),
+        document("d2", "The red bridge, over the river!", group_id="other"),
+        document("d3", "the red bridge over the river today"),
+        document("d4", "text of q0"),
+        document("d5", "a quiet lake", group_id="g"),
+    ]
+    view = visible.corpus(tmp_path, rows, {str(r["text"]): at(0) for r in rows})
+    scores = np.array([[0.9, 0.88, 0.85, 0.8, 0.6, np.nan]] * 2, np.float32)
+    places = np.array([[0, 1, 2, 3, 4, -1], [0, 1, 2, 3, 5, -1]])
+    return CandidateBlock(
+        rows=places,
+        scores=scores,
+        ranks=np.broadcast_to(np.arange(6), (2, 6)),
+        alive=places >= 0,
+        anchors=np.array([0.9, 0.9], np.float32),
+        positive_rows=[np.array([0]), np.array([0, 5])],
+        query_texts=["text of q0", "text of q1"],
+        query_languages=["eng-Latn", "fra-Latn"],
+        corpus=view,
+    )
+
+
+def _keep(block: CandidateBlock, name: str, **settings: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return FILTERS.build({"rule": name, **settings}).keep(block) & block.alive
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_every_rule_gives_one_verdict_per_candidate_and_never_keeps_padding(
+    block: CandidateBlock, name: str
+) -> None:
+    before = block.scores.copy(), block.rows.copy()
+    kept = FILTERS.build({"rule": name}).keep(block)
+    assert kept.shape == (2, 6)
+    assert kept.dtype == np.bool_
+    assert not (kept & block.alive)[:, 5].any()
+    assert np.array_equal(before[0], block.scores, equal_nan=True)
+    assert np.array_equal(before[1], block.rows)
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_every_rule_judges_a_query_by_itself(block: CandidateBlock, name: str) -> None:
+    both = _keep(block, name)
+    second = replace(
+        block,
+        rows=block.rows[1:],
+        scores=block.scores[1:],
+        ranks=block.ranks[1:],
+        alive=block.alive[1:],
+        anchors=block.anchors[1:],
+        positive_rows=block.positive_rows[1:],
+        query_texts=block.query_texts[1:],
+        query_languages=block.query_languages[1:],
+    )
+    assert np.array_equal(_keep(second, name)[0], both[1])
+
+
+def test_rules_have_different_reasons() -> None:
+    reasons = [FILTERS[name].reason for name in FILTERS]
+    assert len(set(reasons)) == len(reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "first", "second"),
+    [
+        ("known_positive", {}, [1, 2, 3, 4], [1, 2, 3]),
+        ("same_entity", {}, [2, 3, 4], [2, 3, 4]),
+        ("same_group", {}, [1, 2, 3, 4], [1, 2, 3]),
+        ("exact_duplicate", {}, [1, 3], [1, 3]),
+        ("near_duplicate", {"jaccard": 0.8}, [1, 4], [1]),
+        ("percent", {"fraction": 0.95}, [2, 3, 4], [2, 3, 4]),
+        ("margin", {"margin": 0.07}, [3, 4], [3, 4]),
+        ("absolute", {"threshold": 0.7}, [4], [4]),
+        ("near_duplicate", {"jaccard": 0.7, "unit": "character"}, [1, 4], [1]),
+        ("floor", {"threshold": 0.8}, [0, 1, 2, 3], [0, 1, 2, 3]),
+        ("same_parent", {}, [1, 2, 3, 4], [1, 2, 3]),
+        ("rank_window", {"first": 1, "last": 3}, [1, 2], [1, 2]),
+        ("language", {"policy": "same"}, [0, 2, 3, 4], [1]),
+        ("language", {"policy": "other"}, [1], [0, 2, 3, 4]),
+    ],
+)
+def test_each_rule_keeps_exactly_what_it_says(
+    block: CandidateBlock,
+    name: str,
+    settings: dict[str, Any],
+    first: list[int],
+    second: list[int],
+) -> None:
+    kept = _keep(block, name, **settings)
+    assert np.flatnonzero(kept[0]).tolist() == first
+    assert np.flatnonzero(kept[1]).tolist() == second

@@ -1,0 +1,86 @@
+"""What cannot work is refused before anything runs, with the key, the value and the cure."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from flows.config import load_config
+from sdg.errors import ConfigError
+from tests.flows.small import settings, write_config
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    return write_config(tmp_path / "c.yaml", settings(tmp_path / "corpus.jsonl"))
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known_one(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`retrieve_dept` is an unknown key.*`retrieve_depth`"):
+        load_config(config_path, ["retrieve_dept=10"])
+
+
+def test_an_unknown_plugin_is_named_with_the_known_ones(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`reader` must be one of .*jsonl.*'jsonn'"):
+        load_config(config_path, ["sources.0.reader=jsonn"])
+
+
+def test_an_unlisted_generator_is_refused(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'gpt' is not"):
+        load_config(config_path, ["plan.entries.0.generator=gpt"])
+
+
+def test_a_wrong_value_is_shown_with_its_key(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`retrieve_depth` is 0"):
+        load_config(config_path, ["retrieve_depth=0"])
+
+
+def test_a_top_k_for_a_task_that_is_not_planned_is_refused(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"natural_titel.*planned: llm_query"):
+        load_config(config_path, ['round_trip.task_top_k={"natural_titel": 3}'])
+
+
+def test_overrides_reach_list_items_and_new_keys(config_path: Path) -> None:
+    config = load_config(config_path, ["sources.0.licence=mit", "runner.workers=3", "seed=9"])
+    assert (config.sources[0].licence, config.runner.workers, config.seed) == ("mit", 3, 9)
+
+
+@pytest.mark.parametrize("override", ["seed", "=3", "sources.7.path=x", "seed.a=1"])
+def test_an_override_that_names_no_setting_is_refused(config_path: Path, override: str) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load_config(config_path, [override])
+
+
+def test_a_missing_file_names_the_presets(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"YAML file or a preset \(.*demo"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: [1, 2", encoding="utf-8")
+    with pytest.raises(ConfigError, match="readable YAML"):
+        load_config(path)
+
+
+def test_a_configuration_travels_to_other_processes(config_path: Path) -> None:
+    config = load_config(config_path, ['encoder={"encoder": "use_multilingual"}'])
+    again = pickle.loads(pickle.dumps(config))  # noqa: S301 - our own bytes
+    assert again.model_dump() == config.model_dump()
+    assert again.encoder.identity() == config.encoder.identity()
+
+
+def test_an_override_that_is_not_yaml_is_refused(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--set title"):
+        load_config(config_path, ["title=[1"])
+
+
+def test_an_error_never_prints_a_secret_or_the_whole_file(config_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(config_path, ["generators.script.api_key=sk-12345"])
+    assert "sk-12345" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load_config(config_path, ["plan.entries.0.generator=gpt"])
+    assert len(str(caught.value)) < 400
