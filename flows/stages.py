@@ -48,7 +48,7 @@ CODE_VERSIONS = {
     "round_trip": 1,
     "cell_yield": 1,
     "relabel": 1,
-    "mine": 1,
+    "mine": 2,
 }
 
 

@@ -1,8 +1,7 @@
 """Mine: positives and a corpus -> hard negatives, with every drop counted.
 
-A first search looks at `depth` documents per query. Queries that are still short of survivors are
-searched again four times as deep, up to the whole corpus, so a query is short only if the corpus
-really has no more: a fixed window of 100 leaves a quarter of the queries short at 95 %.
+Threshold first: the positives are scored before anything is searched, so the bound of a query is
+known and the search returns the best documents below it. No window of the nearest can run empty.
 
 The result of a query depends on the query, the corpus, the configuration and the seed only: not on
 the other queries, the size of blocks, or the index.
@@ -10,28 +9,27 @@ the other queries, the size of blocks, or the index.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
+from mining.candidates import CandidateSearch, Judged
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
-from mining.filters import FILTERS, CandidateBlock, Filter
+from mining.filters import FILTERS, Filter
 from mining.indexes import Index
-from mining.search import Hits, pair_scores, search
-from mining.select import SelectionConfig, select
-from sdg.errors import ContractError
+from mining.known import Anchor, Known
+from mining.proposals import Proposals
+from mining.select import SelectionConfig, Survivors, select
 from sdg.part import Part
-from sdg.schemas import NEGATIVES, POSITIVES, StageResult, check_table, reject_rows, table_of
+from sdg.schemas import NEGATIVES, POSITIVES, StageResult, check_table, reject_rows
 
 STAGE = "mine"
-_DEEPER = 4
-# Candidates of all queries that are looked at together: about 150 MB of arrays.
-_MAX_CANDIDATES = 2**22
+Rows = npt.NDArray[np.int64]
 
 
 def _dump(rule: Filter) -> dict[str, Any]:
@@ -46,11 +44,14 @@ class MiningConfig(Part):
 
     Attributes:
         num_negatives: Per query; 4 is a solid baseline (Nemotron), 7 common.
-        rules: In order. The default drops everything that could be right, then applies the 95 %
-            rule (NV-Retriever).
+        rules: The default drops everything that could be right, and applies the 95 % rule
+            (NV-Retriever). Known positives go first and bounds second wherever they stand; the
+            others run in this order.
         anchor: Which positive bounds are relative to when a query has several: the lowest scoring
             ("min", NeMo; safest), the highest ("max", sentence-transformers) or the mean.
-        depth: Documents looked at first; 100 is E5-Mistral's.
+        max_above: A query whose anchor has more documents above it is weak and rejected: the
+            encoder does not find its positive. Arctic drops beyond 1,000, KaLM beyond 50; None
+            keeps all.
         selection: How survivors are chosen.
         on_shortfall: "drop" rejects a query with fewer negatives, "keep" keeps the short list.
     """
@@ -66,8 +67,8 @@ class MiningConfig(Part):
         ),
         validate_default=True,
     )
-    anchor: Literal["min", "max", "mean"] = "min"
-    depth: int = Field(default=100, ge=1)
+    anchor: Anchor = "min"
+    max_above: int | None = Field(default=None, ge=0)
     selection: SelectionConfig = SelectionConfig()
     on_shortfall: Literal["drop", "keep"] = "drop"
 
@@ -100,16 +101,6 @@ class MiningConfig(Part):
         }
 
 
-class _Found(NamedTuple):
-    """What one query's candidates became."""
-
-    rows: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
-    ranks: npt.NDArray[np.int64]
-    dropped: dict[str, int]
-    depth: int
-
-
 def mine(
     queries: EmbeddedQueries,
     positives: pa.Table,
@@ -118,6 +109,7 @@ def mine(
     config: MiningConfig,
     *,
     seed: int,
+    extra: Sequence[Proposals] = (),
 ) -> StageResult:
     """Return the hard negatives of every query.
 
@@ -128,171 +120,120 @@ def mine(
         index: Back-end; all exact ones give the same result.
         config: Rules and selection.
         seed: The run's seed.
+        extra: Candidates of other miners. They are scored by this corpus's encoder, so the bounds
+            hold for them too.
 
     Returns:
         kept: NEGATIVES in the order of `positives`; negatives by score descending.
-        rejected: Reason `too_few_negatives` (detail: how many there were).
+        rejected: Reasons `too_few_negatives` (detail: how many there were) and `weak_positive`
+            (detail: documents above it).
         rows_in: Rows of `positives`.
 
     Raises:
         ContractError: If a query or a positive is missing.
     """
     check_table(positives, POSITIVES, "positives")
-    rows = positives.to_pylist()
-    if not rows:
-        return StageResult(
-            NEGATIVES.empty_table(), reject_rows(positives, "query_id", STAGE, [], []), 0
-        )
-    place_of = {query_id: place for place, query_id in enumerate(queries.query_ids)}
-    missing = [row["query_id"] for row in rows if row["query_id"] not in place_of]
-    if missing:
-        raise ContractError(
-            f"Each of {len(rows)} queries must have a vector, but {missing[0]} has none. "
-            "Embed exactly the queries that are mined."
-        )
-    order = np.array([place_of[row["query_id"]] for row in rows])
-    positive_rows = [corpus.rows_of(row["positive_ids"]) for row in rows]
-    sources = corpus.rows_of([queries.source_doc_ids[place] for place in order])
-    scores = _positive_scores(queries.vectors, corpus, order, positive_rows)
-    anchors = np.array([getattr(np, config.anchor)(s) for s in scores], dtype=np.float32)
-    # The document a query was written for answers it too, even if another one is the positive now.
-    known = [np.union1d(own, [source]) for own, source in zip(positive_rows, sources, strict=True)]
-    found = _search_until_filled(queries, order, known, anchors, corpus, index, config)
-    return _result(rows, positives, scores, found, corpus, config, seed)
-
-
-def _positive_scores(
-    vectors: npt.NDArray[np.float32],
-    corpus: CorpusView,
-    order: npt.NDArray[np.int64],
-    positive_rows: list[npt.NDArray[np.int64]],
-) -> list[npt.NDArray[np.float32]]:
-    counts = [len(own) for own in positive_rows]
-    places = np.repeat(order, counts)
-    flat = pair_scores(vectors, corpus, places, np.concatenate(positive_rows))
-    return np.split(flat, np.cumsum(counts)[:-1])
-
-
-def _search_until_filled(
-    queries: EmbeddedQueries,
-    order: npt.NDArray[np.int64],
-    known: list[npt.NDArray[np.int64]],
-    anchors: npt.NDArray[np.float32],
-    corpus: CorpusView,
-    index: Index,
-    config: MiningConfig,
-) -> list[_Found]:
-    needed = config.selection.survivors_needed(config.num_negatives)
-    found: dict[int, _Found] = {}
-    waiting = np.arange(len(order))
-    depth = min(config.depth, len(corpus))
-    while len(waiting):
-        short: list[int] = []
-        step = max(1, _MAX_CANDIDATES // depth)
-        for start in range(0, len(waiting), step):
-            places = waiting[start : start + step]
-            hits = search(queries.vectors[order[places]], corpus, index, depth)
-            block = _block(queries, order, known, anchors, corpus, places, hits)
-            is_over = _is_exhausted(block, config)
-            for place, one, over in zip(
-                places.tolist(), _apply(block, config), is_over, strict=True
-            ):
-                found[place] = one
-                if len(one.rows) < needed and not over:
-                    short.append(place)
-        if depth >= len(corpus):
-            break
-        waiting = np.array(short, dtype=np.int64)
-        depth = min(depth * _DEEPER, len(corpus))
-    return [found[place] for place in range(len(order))]
-
-
-def _is_exhausted(block: CandidateBlock, config: MiningConfig) -> npt.NDArray[np.bool_]:
-    over = np.zeros(len(block.rows), bool)
-    for rule in config.rules:
-        over |= rule.is_exhausted(block)
-    return over
-
-
-def _block(
-    queries: EmbeddedQueries,
-    order: npt.NDArray[np.int64],
-    known: list[npt.NDArray[np.int64]],
-    anchors: npt.NDArray[np.float32],
-    corpus: CorpusView,
-    places: npt.NDArray[np.int64],
-    hits: Hits,
-) -> CandidateBlock:
-    return CandidateBlock(
-        rows=hits.rows,
-        scores=hits.scores,
-        ranks=np.broadcast_to(np.arange(hits.rows.shape[1]), hits.rows.shape),
-        alive=hits.rows >= 0,
-        anchors=anchors[places],
-        positive_rows=[known[place] for place in places],
-        query_texts=[queries.texts[place] for place in order[places]],
-        query_languages=[queries.languages[place] for place in order[places]],
-        corpus=corpus,
+    if not positives.num_rows:
+        nothing = reject_rows(positives, "query_id", STAGE, [], [])
+        return StageResult(NEGATIVES.empty_table(), nothing, 0)
+    known = Known.of(queries, positives, corpus)
+    anchors = known.anchors(config.anchor)
+    search = CandidateSearch(queries, known, anchors, corpus, index, config.rules, extra)
+    judged = search.run(config.selection.survivors_needed(config.num_negatives))
+    survivors = Survivors(
+        judged.rows,
+        judged.scores,
+        judged.ranks,
+        judged.miners,
+        positives["query_id"].to_pylist(),
+        corpus,
     )
-
-
-def _apply(block: CandidateBlock, config: MiningConfig) -> list[_Found]:
-    alive = block.alive
-    counts: dict[str, npt.NDArray[np.int64]] = {}
-    for rule in config.rules:
-        kept = rule.keep(replace(block, alive=alive)) & alive
-        counts[rule.reason] = (alive & ~kept).sum(axis=1)
-        alive = kept
-    depths = (block.rows >= 0).sum(axis=1)
-    return [
-        _Found(
-            rows=block.rows[query][alive[query]],
-            scores=block.scores[query][alive[query]],
-            ranks=block.ranks[query][alive[query]],
-            dropped={reason: int(c[query]) for reason, c in counts.items() if c[query]},
-            depth=int(depths[query]),
-        )
-        for query in range(len(block.rows))
-    ]
+    chosen = select(survivors, config.num_negatives, config.selection, seed)
+    sources = [f"dense:{corpus.vectors.encoder.name}", *(e.source for e in extra)]
+    return _result(positives, known, judged, chosen, corpus, config, sources)
 
 
 def _result(
-    rows: list[dict[str, Any]],
     positives: pa.Table,
-    positive_scores: list[npt.NDArray[np.float32]],
-    found: list[_Found],
+    known: Known,
+    judged: Judged,
+    chosen: Rows,
     corpus: CorpusView,
     config: MiningConfig,
-    seed: int,
+    sources: Sequence[str],
 ) -> StageResult:
-    kept: list[dict[str, Any]] = []
-    short: list[int] = []
-    source = f"dense:{corpus.vectors.encoder.name}"
-    for number, (row, scores, one) in enumerate(zip(rows, positive_scores, found, strict=True)):
-        chosen = select(one.scores, config.num_negatives, config.selection, seed, row["query_id"])
-        if not len(chosen) or (
-            config.on_shortfall == "drop" and len(chosen) < config.num_negatives
-        ):
-            short.append(number)
-            continue
-        kept.append(
-            {
-                "query_id": row["query_id"],
-                "positive_ids": row["positive_ids"],
-                "positive_scores": scores.tolist(),
-                "negative_ids": corpus.ids_of(one.rows[chosen]),
-                "negative_scores": one.scores[chosen].tolist(),
-                "negative_ranks": one.ranks[chosen].tolist(),
-                "negative_sources": [source] * len(chosen),
-                "dropped": [{"reason": r, "count": n} for r, n in one.dropped.items()],
-                "search_depth": one.depth,
-            }
-        )
+    num_chosen = (chosen >= 0).sum(axis=1)
+    required = config.num_negatives if config.on_shortfall == "drop" else 1
+    is_short = num_chosen < required
+    is_weak = np.zeros(len(chosen), bool)
+    if config.max_above is not None:
+        is_weak = judged.docs_above > config.max_above
+    kept = np.flatnonzero(~(is_short | is_weak))
+    stopped = np.flatnonzero(is_short | is_weak)
+    reasons = ["weak_positive" if is_weak[n] else "too_few_negatives" for n in stopped]
+    details = [
+        f"{judged.docs_above[n]} documents above it, {config.max_above} allowed"
+        if is_weak[n]
+        else f"{judged.survivors[n]} of {config.num_negatives}"
+        for n in stopped
+    ]
     rejected = reject_rows(
-        positives.take(pa.array(short, pa.int64())),
-        "query_id",
-        STAGE,
-        ["too_few_negatives"] * len(short),
-        [f"{len(found[n].rows)} of {config.num_negatives}" for n in short],
+        positives.take(pa.array(stopped, pa.int64())), "query_id", STAGE, reasons, details
     )
-    return StageResult(table_of(kept, NEGATIVES), rejected, len(rows))
+    table = _table(positives, known, judged, chosen, corpus, config, sources)
+    return StageResult(table.take(pa.array(kept, pa.int64())), rejected, positives.num_rows)
+
+
+def _table(
+    positives: pa.Table,
+    known: Known,
+    judged: Judged,
+    chosen: Rows,
+    corpus: CorpusView,
+    config: MiningConfig,
+    sources: Sequence[str],
+) -> pa.Table:
+    """Return NEGATIVES of all queries, without a loop over rows."""
+    is_there = chosen >= 0
+    offsets = _offsets(is_there.sum(axis=1))
+
+    def of_chosen(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.take_along_axis(column, np.maximum(chosen, 0), axis=1)[is_there]
+
+    ids = corpus.doc_ids.take(pa.array(of_chosen(judged.rows), pa.int64())).cast(pa.string())
+    names = pa.array(list(sources), pa.string()).take(pa.array(of_chosen(judged.miners)))
+    return pa.table(
+        {
+            "query_id": positives["query_id"],
+            "positive_ids": positives["positive_ids"],
+            "positive_scores": _lists(pa.array(known.offsets, pa.int32()), known.scores),
+            "negative_ids": pa.ListArray.from_arrays(offsets, ids),
+            "negative_scores": _lists(offsets, of_chosen(judged.scores)),
+            "negative_ranks": _lists(offsets, of_chosen(judged.ranks).astype(np.int32)),
+            "negative_sources": pa.ListArray.from_arrays(offsets, names),
+            "dropped": _dropped(judged, config),
+            "search_depth": judged.depth.astype(np.int32),
+            "docs_above": judged.docs_above.astype(np.int32),
+        },
+        schema=NEGATIVES,
+    )
+
+
+def _dropped(judged: Judged, config: MiningConfig) -> pa.ListArray:
+    """Return what each rule dropped for each query, in the order of the rules; none is left out."""
+    by_query = judged.dropped.T
+    query, rule = np.nonzero(by_query)
+    reasons = pa.array([r.reason for r in config.rules], pa.string())
+    entries = pa.StructArray.from_arrays(
+        [reasons.take(pa.array(rule)), pa.array(by_query[query, rule], pa.int32())],
+        names=["reason", "count"],
+    )
+    return pa.ListArray.from_arrays(_offsets((by_query > 0).sum(axis=1)), entries)
+
+
+def _offsets(counts: Rows) -> pa.Array:
+    return pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+
+
+def _lists(offsets: pa.Array, values: npt.NDArray[Any]) -> pa.ListArray:
+    return pa.ListArray.from_arrays(offsets, pa.array(values))

@@ -8,7 +8,7 @@ import pyarrow as pa
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
 from mining.indexes import Index
-from mining.search import Floats, Hits, Rows, count_above, pair_scores, search
+from mining.search import Floats, Found, Wanted, pair_scores
 from sdg.schemas import CANDIDATES
 
 
@@ -28,30 +28,26 @@ def retrieve(queries: EmbeddedQueries, corpus: CorpusView, index: Index, *, top_
     sources = corpus.rows_of(queries.source_doc_ids)
     places = np.arange(len(sources))
     source_scores = pair_scores(queries.vectors, corpus, places, sources)
-    hits = search(queries.vectors, corpus, index, min(top_k, len(corpus)))
-    above = (hits.scores > source_scores[:, None]).sum(axis=1)
-    # Where the source is in the list, so is everything above it; only the others need a pass.
-    outside = np.flatnonzero(~(hits.rows == sources[:, None]).any(axis=1))
-    if len(outside):
-        above[outside] = count_above(queries.vectors[outside], source_scores[outside], corpus)
-    return _table(queries, corpus, hits, source_scores, above)
+    nearest = Wanted.nearest(min(top_k, len(corpus)), len(sources))
+    found = index.search(queries.vectors, corpus, nearest._replace(rank_scores=source_scores))
+    return _table(queries, corpus, found, source_scores)
 
 
 def _table(
-    queries: EmbeddedQueries, corpus: CorpusView, hits: Hits, source_scores: Floats, above: Rows
+    queries: EmbeddedQueries, corpus: CorpusView, found: Found, source_scores: Floats
 ) -> pa.Table:
-    num_queries, depth = hits.rows.shape
+    num_queries, depth = found.rows.shape
     offsets = pa.array(np.arange(num_queries + 1, dtype=np.int32) * depth)
-    ids = corpus.doc_ids.take(pa.array(hits.rows.ravel())).cast(pa.string())
+    ids = corpus.doc_ids.take(pa.array(found.rows.ravel())).cast(pa.string())
     ranks = np.tile(np.arange(depth, dtype=np.int32), num_queries)
     return pa.table(
         {
             "query_id": queries.query_ids,
             "source_doc_id": queries.source_doc_ids,
             "source_score": source_scores,
-            "docs_above": above.astype(np.int32),
+            "docs_above": found.above_rank.astype(np.int32),
             "doc_ids": pa.ListArray.from_arrays(offsets, ids),
-            "scores": pa.ListArray.from_arrays(offsets, pa.array(hits.scores.ravel())),
+            "scores": pa.ListArray.from_arrays(offsets, pa.array(found.scores.ravel())),
             "ranks": pa.ListArray.from_arrays(offsets, pa.array(ranks)),
             "source": [f"dense:{corpus.vectors.encoder.name}"] * num_queries,
         },

@@ -128,6 +128,7 @@ NEGATIVES = pa.schema(
         # Candidates dropped for this query, by rule, in the order the rules ran.
         ("dropped", pa.list_(pa.struct([("reason", pa.string()), ("count", pa.int32())]))),
         ("search_depth", pa.int32()),  # candidates looked at for this query
+        ("docs_above", pa.int32()),  # documents scoring above the positive that bounds refer to
     ]
 )
 

@@ -40,7 +40,7 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("faiss", {"mining/indexes/faiss_flat.py"}),
+        ("faiss", {"mining/indexes/faiss_library.py"}),
         ("lingua", {"sdg/language.py"}),
         ("vllm", {"sdg/llm/vllm_core.py", "sdg/llm/vllm_engine.py"}),
         ("sqlite3", {"sdg/llm/journal.py"}),

@@ -1,28 +1,41 @@
 """Rules that say which candidates may become negatives, one per file.
 
-Rules run in the order of the configuration; the first that drops a candidate owns it, so the counts
-add up. Order them from cheap to dear: rules that read texts see only what the others left.
+Three kinds:
 
-To add one: a file here that subclasses `Filter` and registers in `FILTERS`. Nothing else.
+- `ScoreRule`: a bound on the score, relative to the positive or fixed. It is applied inside the
+  search, so a query's candidates are the best below its bound and not what a window left over.
+- `CodeRule`: drops documents that share something with a positive: the entity, the group, the id.
+- `Filter`: everything else, by a mask over candidates: texts, languages, ranks.
+
+Known positives are dropped first, then the bounds hold, then the other rules run in the order of
+the configuration; the first that drops a candidate owns it, so the counts add up. Order them from
+cheap to dear: rules that read texts see only what the others left.
+
+To add one: a file here that subclasses one of the three and registers in `FILTERS`. Nothing else.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mining import kernels
 from mining.corpus import CorpusView
 from sdg.part import Plugin
 from sdg.registry import Registry
 
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CandidateBlock:
     """Candidates of Q queries, K each.
 
@@ -30,7 +43,8 @@ class CandidateBlock:
         rows: (Q, K) rows of the corpus, -1 is padding.
         scores: (Q, K) float32 cosines, NaN is padding.
         ranks: (Q, K) int64, 0-based among all documents, positives included.
-        alive: (Q, K) True where no earlier rule dropped the candidate and it is no padding.
+        alive: (Q, K) True where no earlier rule dropped the candidate and it is no padding; brought
+            up to date between rules.
         anchors: (Q,) float32 score of the positive that bounds are relative to.
         positive_rows: Q arrays of corpus rows, at least one each.
         query_texts: Q texts.
@@ -38,15 +52,33 @@ class CandidateBlock:
         corpus: What rows refer to.
     """
 
-    rows: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
-    ranks: npt.NDArray[np.int64]
+    rows: Rows
+    scores: Floats
+    ranks: Rows
     alive: Mask
-    anchors: npt.NDArray[np.float32]
-    positive_rows: list[npt.NDArray[np.int64]]
+    anchors: Floats
+    positive_rows: list[Rows]
     query_texts: list[str]
     query_languages: list[str]
     corpus: CorpusView
+
+    @cached_property
+    def positive_offsets(self) -> Rows:
+        """(Q + 1,) where each query's positives start in `positive_flat`."""
+        return np.cumsum([0, *map(len, self.positive_rows)], dtype=np.int64)
+
+    @cached_property
+    def positive_flat(self) -> Rows:
+        """(P,) the rows of all positives, query by query."""
+        empty = np.empty(0, np.int64)
+        return np.concatenate([empty, *self.positive_rows])
+
+    def is_positive(self) -> Mask:
+        """Return (Q, K) True where the candidate is one of its query's positives."""
+        out = np.zeros(self.rows.shape, bool)
+        rows = np.ascontiguousarray(self.rows)
+        kernels.mark_shared(rows, self.positive_flat, self.positive_offsets, out)
+        return out
 
     def shares_with_positive(self, codes: npt.NDArray[Any]) -> Mask:
         """Return (Q, K) True where a candidate has the code of one of its query's positives.
@@ -65,11 +97,10 @@ class CandidateBlock:
             codes: (N,) codes of documents.
         """
         out = np.zeros(self.rows.shape, bool)
-        for place in range(max(map(len, self.positive_rows), default=0)):
-            has = [q for q, positives in enumerate(self.positive_rows) if len(positives) > place]
-            positives = np.array([self.positive_rows[q][place] for q in has])
-            out[has] |= own[has] == codes[positives][:, None]
-        return out & (own >= 0)
+        own_codes = np.ascontiguousarray(own, np.int64)
+        positive_codes = codes[self.positive_flat].astype(np.int64)
+        kernels.mark_shared(own_codes, positive_codes, self.positive_offsets, out)
+        return out
 
 
 class Filter(Plugin):
@@ -88,12 +119,77 @@ class Filter(Plugin):
         Only places where `block.alive` is True are read. A row depends on its own query only.
         """
 
+    def search_depth(self, num_survivors: int) -> int:
+        """Return how many candidates to look at first for that many survivors."""
+        return num_survivors
+
     def is_exhausted(self, block: CandidateBlock) -> Mask:
         """Return (Q,) True where no document further down can pass; saves searching deeper.
 
         The default is False everywhere.
         """
         return np.zeros(len(block.rows), bool)
+
+    def scope(self, corpus: CorpusView, query_languages: Sequence[str]) -> Scope | None:
+        """Return which documents are searched for each query, None for all.
+
+        A rule that lets through a known part of the corpus is a smaller corpus: searching it finds
+        what is asked, where looking through a list of the nearest may find nothing.
+        """
+        del corpus, query_languages
+        return None
+
+
+class Scope(NamedTuple):
+    """The part of the corpus that is searched.
+
+    Attributes:
+        codes: (N,) codes of documents.
+        wanted: (Q,) code that a query wants.
+        same: Whether it wants documents with that code, or all others.
+    """
+
+    codes: npt.NDArray[np.int32]
+    wanted: npt.NDArray[np.int32]
+    same: bool
+
+
+class ScoreRule(Filter):
+    """A bound on the score; applied inside the search."""
+
+    @abstractmethod
+    def bounds(self, anchors: Floats, query_languages: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return (Q,) lowest and (Q,) highest score that may stay, both inclusive, float32.
+
+        Args:
+            anchors: (Q,) float32 score of the positive that bounds are relative to.
+            query_languages: Q tags.
+
+        Returns:
+            -infinity and infinity where there is no bound.
+        """
+
+    def keep(self, block: CandidateBlock) -> Mask:
+        """Return where the score is inside the bounds."""
+        lower, upper = self.bounds(block.anchors, block.query_languages)
+        return (block.scores >= lower[:, None]) & (block.scores <= upper[:, None])
+
+
+class CodeRule(Filter):
+    """Drops documents that share a code with a positive."""
+
+    @abstractmethod
+    def codes(self, corpus: CorpusView) -> npt.NDArray[Any]:
+        """Return (N,) integer codes; negative codes equal nothing."""
+
+    def keep(self, block: CandidateBlock) -> Mask:
+        """Return where no positive has the candidate's code."""
+        return ~block.shares_with_positive(self.codes(block.corpus))
+
+
+def unbounded(num_queries: int) -> Floats:
+    """Return (Q,) infinity."""
+    return np.full(num_queries, np.inf, np.float32)
 
 
 FILTERS: Registry[Filter] = Registry("rule", "mining.filters")

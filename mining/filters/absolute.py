@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining.filters import FILTERS, Floats, ScoreRule, unbounded
 
 
 @FILTERS.register("absolute")
-class Absolute(Filter):
+class Absolute(ScoreRule):
     """Keep a candidate that scores below `threshold`, whatever the positive scores.
 
     Attributes:
@@ -24,7 +25,8 @@ class Absolute(Filter):
     reason: ClassVar[str] = "above_absolute_threshold"
     threshold: float = Field(default=0.7, ge=-1, le=1)
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the score is below the threshold."""
-        kept: Mask = block.scores < np.float32(self.threshold)
-        return kept
+    def bounds(self, anchors: Floats, query_languages: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return no lower bound, and the score next below the threshold."""
+        del query_languages
+        highest = np.nextafter(np.float32(self.threshold), np.float32(-np.inf))
+        return -unbounded(len(anchors)), np.full(len(anchors), highest, np.float32)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining.filters import FILTERS, Floats, ScoreRule, unbounded
 
 
 @FILTERS.register("floor")
-class Floor(Filter):
+class Floor(ScoreRule):
     """Keep a candidate that scores at least `threshold`.
 
     Attributes:
@@ -22,11 +23,8 @@ class Floor(Filter):
     reason: ClassVar[str] = "below_floor"
     threshold: float = Field(default=0.0, ge=-1, le=1)
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the score is at least the threshold."""
-        kept: Mask = block.scores >= np.float32(self.threshold)
-        return kept
-
-    def is_exhausted(self, block: CandidateBlock) -> Mask:
-        """Return where the lowest candidate is below the floor already."""
-        return np.asarray((block.scores < np.float32(self.threshold)).any(axis=1))
+    def bounds(self, anchors: Floats, query_languages: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return the threshold, and no upper bound; see `ScoreRule.bounds`."""
+        del query_languages
+        lowest = np.full(len(anchors), self.threshold, np.float32)
+        return lowest, unbounded(len(anchors))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
 from mining.filters import FILTERS, CandidateBlock, Filter, Mask
 
 
@@ -17,5 +15,4 @@ class KnownPositive(Filter):
 
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where the candidate is none of the positives."""
-        rows = np.arange(len(block.corpus), dtype=np.int64)
-        return ~block.equals_positive(block.rows, rows)
+        return ~block.is_positive()

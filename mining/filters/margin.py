@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining.filters import FILTERS, Floats, ScoreRule, unbounded
 
 
 @FILTERS.register("margin")
-class Margin(Filter):
+class Margin(ScoreRule):
     """Keep a candidate that scores at most `positive - margin`.
 
     Attributes:
@@ -23,7 +24,7 @@ class Margin(Filter):
     reason: ClassVar[str] = "above_positive_minus_margin"
     margin: float = Field(default=0.05, ge=0, le=2)
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the score is at most the bound."""
-        kept: Mask = block.scores <= (block.anchors - np.float32(self.margin))[:, None]
-        return kept
+    def bounds(self, anchors: Floats, query_languages: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return no lower bound, and the positive less the margin; see `ScoreRule.bounds`."""
+        del query_languages
+        return -unbounded(len(anchors)), anchors - np.float32(self.margin)

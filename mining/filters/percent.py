@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining.filters import FILTERS, Floats, ScoreRule, unbounded
 
 
 @FILTERS.register("percent")
-class Percent(Filter):
+class Percent(ScoreRule):
     """Keep a candidate that scores at most `positive - |positive| * (1 - fraction)`.
 
     For positive scores this is `fraction * positive`, as published; written as a subtraction it
@@ -26,8 +27,10 @@ class Percent(Filter):
     reason: ClassVar[str] = "above_percent_of_positive"
     fraction: float = Field(default=0.95, gt=0, le=1)
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the score is at most the bound."""
-        bound = block.anchors - np.abs(block.anchors) * np.float32(1 - self.fraction)
-        kept: Mask = block.scores <= bound[:, None]
-        return kept
+    def bounds(self, anchors: Floats, query_languages: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return no lower bound, and the fraction of the positive; see `ScoreRule.bounds`."""
+        del query_languages
+        upper: Floats = (anchors - np.abs(anchors) * np.float32(1 - self.fraction)).astype(
+            np.float32
+        )
+        return -unbounded(len(anchors)), upper

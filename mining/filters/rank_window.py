@@ -37,6 +37,11 @@ class RankWindow(Filter):
         kept: Mask = block.ranks >= self.first
         return kept if self.last is None else kept & (block.ranks < self.last)
 
+    def search_depth(self, num_survivors: int) -> int:
+        """Return how far down the window has that many candidates, or ends."""
+        depth = self.first + num_survivors
+        return depth if self.last is None else min(depth, self.last)
+
     def is_exhausted(self, block: CandidateBlock) -> Mask:
         """Return where the candidates reach the end of the window."""
         if self.last is None:

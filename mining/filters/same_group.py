@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+import numpy.typing as npt
+
+from mining.corpus import CorpusView
+from mining.filters import FILTERS, CodeRule
 
 
 @FILTERS.register("same_group")
-class SameGroup(Filter):
+class SameGroup(CodeRule):
     """Drop documents of a positive's group: near duplicates, chunks of one parent, one entity."""
 
     reason: ClassVar[str] = "same_group_as_positive"
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the group is another one."""
-        return ~block.shares_with_positive(block.corpus.group)
+    def codes(self, corpus: CorpusView) -> npt.NDArray[Any]:
+        """Return the group of every document, -1 where it has none."""
+        return corpus.group

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+import numpy.typing as npt
+
+from mining.corpus import CorpusView
+from mining.filters import FILTERS, CodeRule
 
 
 @FILTERS.register("same_parent")
-class SameParent(Filter):
+class SameParent(CodeRule):
     """Drop chunks cut from the same document as a positive."""
 
     reason: ClassVar[str] = "same_parent_as_positive"
 
-    def keep(self, block: CandidateBlock) -> Mask:
-        """Return where the parent is another one."""
-        return ~block.shares_with_positive(block.corpus.parent)
+    def codes(self, corpus: CorpusView) -> npt.NDArray[Any]:
+        """Return the parent of every document, -1 where it has none."""
+        return corpus.parent

@@ -16,11 +16,10 @@ from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
 from mining.indexes import INDEXES, Index
 from mining.mine import MiningConfig, mine
-from mining.search import exact_scores
 from sdg.errors import ContractError
 from sdg.schemas import NEGATIVES
 from tests.mining import visible
-from tests.mining.visible import at, document
+from tests.mining.visible import at, document, exact_scores
 
 ANGLES = [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 90.0, 120.0, 180.0]
 
@@ -69,12 +68,6 @@ def test_counts_of_a_row_add_up_to_what_was_looked_at(fan: CorpusView) -> None:
     dropped = sum(entry["count"] for entry in row["dropped"])
     assert row["search_depth"] == 10
     assert dropped == 3
-
-
-def test_a_shallow_first_search_is_deepened_until_every_query_is_filled(fan: CorpusView) -> None:
-    deep = _mine(visible.queries({"q": at(0)}, ["d1"]), {"q": ["d1"]}, fan)
-    shallow = _mine(visible.queries({"q": at(0)}, ["d1"]), {"q": ["d1"]}, fan, depth=1)
-    assert shallow["q"]["negative_ids"] == deep["q"]["negative_ids"]
 
 
 def test_each_query_is_held_against_its_own_positives_when_their_numbers_differ(
@@ -143,7 +136,6 @@ def test_equal_scores_come_in_order_of_ids(tmp_path: Path) -> None:
             tied,
             INDEXES.build({"index": name}),
             num_negatives=3,
-            depth=2,
         )["q"]
         assert row["negative_ids"] == ["d0", "d1", "d2"]
 
@@ -170,11 +162,10 @@ def test_sampling_depends_on_seed_and_query_only(fan: CorpusView) -> None:
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.integers(3, 60),
-    depth=st.integers(1, 70),
     fraction=st.sampled_from([0.5, 0.9, 0.95, 1.0]),
 )
-def test_mining_equals_brute_force_for_every_backend_and_depth(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, size: int, depth: int, fraction: float
+def test_mining_equals_brute_force_for_every_back_end(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, size: int, fraction: float
 ) -> None:
     random = np.random.default_rng(seed)
     vectors = random.normal(size=(size, 5)).astype(np.float32)
@@ -188,7 +179,7 @@ def test_mining_equals_brute_force_for_every_backend_and_depth(
     )
     probe = random.normal(size=5).astype(np.float32)
     probe /= np.linalg.norm(probe)
-    scores = exact_scores(probe[None], vectors[None])[0]
+    scores = exact_scores(probe[None], vectors)[0]
     bound = scores[1] - abs(scores[1]) * np.float32(1 - fraction)
     order = np.lexsort((np.arange(size), -scores))
     expected = [f"d{i:03d}" for i in order if i != 1 and scores[i] <= bound][:3]
@@ -199,7 +190,6 @@ def test_mining_equals_brute_force_for_every_backend_and_depth(
             corpus,
             INDEXES.build({"index": name}),
             num_negatives=3,
-            depth=depth,
             on_shortfall="keep",
             rules=[{"rule": "known_positive"}, {"rule": "percent", "fraction": fraction}],
         )
@@ -211,9 +201,9 @@ def test_the_number_of_candidates_looked_at_together_changes_nothing(
 ) -> None:
     queries = visible.queries({f"q{i}": at(7 * i) for i in range(9)}, ["d1"] * 9)
     own = {f"q{i}": ["d1", "d2"] if i % 2 else ["d1"] for i in range(9)}
-    together = _mine(queries, own, fan, depth=2, on_shortfall="keep")
-    monkeypatch.setattr("mining.mine._MAX_CANDIDATES", 1)
-    assert _mine(queries, own, fan, depth=2, on_shortfall="keep") == together
+    together = _mine(queries, own, fan, on_shortfall="keep")
+    monkeypatch.setattr("mining.candidates._MAX_CANDIDATES", 1)
+    assert _mine(queries, own, fan, on_shortfall="keep") == together
 
 
 def test_the_order_of_the_queries_is_the_order_of_the_rows_and_nothing_else(
@@ -227,10 +217,13 @@ def test_the_order_of_the_queries_is_the_order_of_the_rows_and_nothing_else(
     assert backward == forward
 
 
-def test_the_search_goes_no_deeper_than_the_rank_window(fan: CorpusView) -> None:
+def test_the_search_goes_no_deeper_than_the_rank_window(
+    fan: CorpusView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mining.candidates._SPARE", 0)
     rules = [{"rule": "known_positive"}, {"rule": "rank_window", "first": 2, "last": 4}]
     queries = visible.queries({"q": at(0)}, ["d1"])
-    row = _mine(queries, {"q": ["d1"]}, fan, rules=rules, depth=4, num_negatives=3,
+    row = _mine(queries, {"q": ["d1"]}, fan, rules=rules, num_negatives=3,
                 on_shortfall="keep")["q"]  # fmt: skip
     assert (row["negative_ids"], row["search_depth"]) == (["d2", "d3"], 4)
 
@@ -238,9 +231,9 @@ def test_the_search_goes_no_deeper_than_the_rank_window(fan: CorpusView) -> None
 def test_the_search_goes_no_deeper_than_the_floor(fan: CorpusView) -> None:
     rules = [{"rule": "known_positive"}, {"rule": "floor", "threshold": 0.9}]
     queries = visible.queries({"q": at(0)}, ["d1"])
-    row = _mine(queries, {"q": ["d1"]}, fan, rules=rules, depth=4, num_negatives=3,
+    row = _mine(queries, {"q": ["d1"]}, fan, rules=rules, num_negatives=3,
                 on_shortfall="keep")["q"]  # fmt: skip
-    assert (row["negative_ids"], row["search_depth"]) == (["d0", "d2"], 4)
+    assert (row["negative_ids"], row["search_depth"]) == (["d0", "d2"], 3)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,42 +14,55 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import mining.corpus as corpus_module
+from mining import kernels
 from mining.corpus import CorpusView
-from mining.indexes import INDEXES, Index, Proposed
-from mining.search import count_above, exact_scores, search
+from mining.indexes import INDEXES, Index
+from mining.screens import Float32Screen, Int8Screen, TorchFloat32Screen
+from mining.search import Found, Wanted, pair_scores
 from mining.vectors import VectorStore
 from sdg import store
-from sdg.errors import ContractError
+from sdg.errors import ContractError, PairmillError
 from sdg.schemas import DOCUMENTS
 from tests.mining import visible
 from tests.mining.visible import GivenVectors, at, document
 
+Floats = npt.NDArray[np.float32]
+BACK_ENDS: list[Index] = [
+    *(INDEXES.build({"index": name}) for name in INDEXES if INDEXES[name].is_exact),
+    INDEXES.build({"index": "torch", "screen": "float32", "threads": 1}),
+    INDEXES.build({"index": "torch", "screen": "int8", "threads": 3}),
+]
 
-def _corpus(folder: Path, vectors: np.ndarray[Any, np.dtype[np.float32]]) -> CorpusView:
+
+def _search(queries: Floats, view: CorpusView, index: Index, k: int) -> Found:
+    return index.search(queries, view, Wanted.nearest(k, len(queries)))
+
+
+def _corpus(folder: Path, vectors: Floats) -> CorpusView:
     rows = [document(f"d{i:04d}", f"text {i}") for i in range(len(vectors))]
     return visible.corpus(folder, rows, {f"text {i}": v.tolist() for i, v in enumerate(vectors)})
 
 
-@pytest.mark.parametrize("name", sorted(INDEXES))
+@pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
 @pytest.mark.parametrize("block_rows", [7, 64, 1000])
 def test_of_many_equal_documents_the_first_ids_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, block_rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Index, block_rows: int
 ) -> None:
     """Back-ends take any of the documents that tie for the last place, not the first by id."""
     monkeypatch.setattr(corpus_module, "SEARCH_ROWS", block_rows)
     vectors = np.array([at(30 if i % 2 else 60) for i in range(300)], np.float32)
     view = _corpus(tmp_path, vectors)
-    hits = search(np.array([at(0)], np.float32), view, INDEXES.build({"index": name}), 4)
+    hits = _search(np.array([at(0)], np.float32), view, index, 4)
     assert view.ids_of(hits.rows[0]) == ["d0001", "d0003", "d0005", "d0007"]
     assert hits.scores[0] == pytest.approx(np.cos(np.pi / 6))
 
 
-@pytest.mark.parametrize("name", sorted(INDEXES))
+@pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
 def test_a_zero_query_scores_zero_everywhere_and_gives_the_first_ids(
-    tmp_path: Path, name: str
+    tmp_path: Path, index: Index
 ) -> None:
     view = _corpus(tmp_path, np.array([at(i) for i in range(100)], np.float32))
-    hits = search(np.zeros((1, 2), np.float32), view, INDEXES.build({"index": name}), 3)
+    hits = _search(np.zeros((1, 2), np.float32), view, index, 3)
     assert view.ids_of(hits.rows[0]) == ["d0000", "d0001", "d0002"]
     assert hits.scores.tolist() == [[0.0, 0.0, 0.0]]
 
@@ -56,82 +70,116 @@ def test_a_zero_query_scores_zero_everywhere_and_gives_the_first_ids(
 def test_ids_and_not_the_order_of_the_files_decide_between_equal_scores(tmp_path: Path) -> None:
     rows = [document(f"d{i}", f"text {i}") for i in (4, 1, 3, 0, 2)]
     view = visible.corpus(tmp_path, rows, {f"text {i}": at(60) for i in range(5)})
-    hits = search(np.array([at(0)], np.float32), view, INDEXES.build({"index": "exact"}), 3)
+    hits = _search(np.array([at(0)], np.float32), view, INDEXES.build({"index": "exact"}), 3)
     assert view.ids_of(hits.rows[0]) == ["d0", "d1", "d2"]
 
 
-class _Sloppy(Index):
-    """Returns scores that are wrong by up to `error`, and the best by them."""
-
-    error: float = 0.05
-
-    def top_rows(
-        self,
-        queries: np.ndarray[Any, np.dtype[np.float32]],
-        block: np.ndarray[Any, np.dtype[np.float32]],
-        k: int,
-    ) -> Proposed:
-        noise = np.random.default_rng(len(block)).uniform(-1, 1, (len(queries), len(block)))
-        scores = (queries @ block.T + self.error * noise).astype(np.float32)
-        rows = np.argsort(-scores, axis=1)[:, :k]
-        return Proposed(rows, np.take_along_axis(scores, rows, axis=1))
-
-    def max_error(self, dimension: int) -> float:
-        return self.error + super().max_error(dimension)
-
-
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.integers(1, 150),
     copies=st.integers(1, 80),
     k=st.integers(1, 60),
     block_rows=st.sampled_from([5, 33, 1000]),
+    dimension=st.sampled_from([1, 3, 6, 17]),
 )
-def test_search_and_count_equal_sorting_all_exact_scores(
+def test_every_back_end_finds_and_counts_what_sorting_all_exact_scores_gives(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
     size: int,
     copies: int,
     k: int,
     block_rows: int,
+    dimension: int,
 ) -> None:
     random = np.random.default_rng(seed)
-    vectors = random.normal(size=(size, 6)).astype(np.float32)
+    vectors = random.normal(size=(size, dimension)).astype(np.float32)
     vectors[random.integers(0, size, copies)] = vectors[0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[-1] = 0
-    queries = random.normal(size=(3, 6)).astype(np.float32)
+    queries = random.normal(size=(4, dimension)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus_module, "SEARCH_ROWS", block_rows)
         view = _corpus(tmp_path_factory.mktemp("c"), vectors)
-        every = exact_scores(queries, np.broadcast_to(vectors, (3, size, 6)))
-        order = np.lexsort((np.broadcast_to(np.arange(size), every.shape), -every), axis=1)
-        backends = [*(INDEXES.build({"index": name}) for name in INDEXES), _Sloppy()]
-        for index in backends:
-            hits = search(queries, view, index, k)
-            depth = min(k, size)
-            assert np.array_equal(hits.rows[:, :depth], order[:, :depth])
-            expected = np.take_along_axis(every, order[:, :depth], axis=1)
-            assert np.array_equal(hits.scores[:, :depth], expected)
-            assert (hits.rows[:, depth:] == -1).all()
-            assert np.isnan(hits.scores[:, depth:]).all()
-        bounds = every[:, size // 2]
-        above = count_above(queries, bounds, view)
-        assert above.tolist() == (every > bounds[:, None]).sum(axis=1).tolist()
+        every = _scored(queries, view)
+        # Bounds and counts at scores that occur, where a rounding error would show.
+        bounds = every[:, [size // 2, size - 1, size // 3]].T.copy()
+        wanted = Wanted(k, *bounds)
+        wanted.upper[0], wanted.lower[1] = np.inf, -np.inf
+        for index in BACK_ENDS:
+            _check(index.search(queries, view, wanted), every, wanted)
 
 
-def test_a_score_does_not_depend_on_the_pairs_beside_it() -> None:
+def _scored(queries: Floats, view: CorpusView) -> Floats:
+    places, rows = np.divmod(np.arange(len(queries) * len(view)), len(view))
+    return pair_scores(queries, view, places, rows).reshape(len(queries), len(view))
+
+
+def _check(found: Found, every: Floats, wanted: Wanted) -> None:
+    for query, scores in enumerate(every):
+        inside = (scores <= wanted.upper[query]) & (scores >= wanted.lower[query])
+        order = np.lexsort((np.arange(len(scores)), -scores))
+        expected = order[inside[order]][: wanted.k]
+        assert found.rows[query, : len(expected)].tolist() == expected.tolist()
+        assert found.scores[query, : len(expected)].tolist() == scores[expected].tolist()
+        assert (found.rows[query, len(expected) :] == -1).all()
+        assert np.isnan(found.scores[query, len(expected) :]).all()
+        assert found.above_upper[query] == (scores > wanted.upper[query]).sum()
+        assert found.above_rank[query] == (scores > wanted.rank_scores[query]).sum()
+
+
+@pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
+def test_a_weak_positive_in_a_crowd_is_exact_too(tmp_path: Path, index: Index) -> None:
+    """Most of 3,000 documents score within the screen's error of the bound."""
+    random = np.random.default_rng(5)
+    vectors = random.normal(size=(3000, 32)).astype(np.float32)
+    vectors[:2500] = vectors[0] + 1e-3 * vectors[:2500]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    view = _corpus(tmp_path, vectors)
+    queries = vectors[[0, 2999]]
+    every = _scored(queries, view)
+    middle = np.sort(every, axis=1)[:, [700, 1500]]
+    wanted = Wanted(9, middle[:, 1], np.full(2, -np.inf, np.float32), middle[:, 0])
+    _check(index.search(queries, view, wanted), every, wanted)
+
+
+def test_exact_scores_are_the_correctly_rounded_inner_products() -> None:
     random = np.random.default_rng(3)
-    queries = random.normal(size=(50, 512)).astype(np.float32)
-    documents = random.normal(size=(50, 30, 512)).astype(np.float32)
-    together = exact_scores(queries, documents)
-    alone = [exact_scores(queries[i : i + 1], documents[i : i + 1, j : j + 1]) for i, j in PLACES]
-    assert [x.item() for x in alone] == [together[i, j].item() for i, j in PLACES]
+    queries = random.normal(size=(50, 513)).astype(np.float32)
+    documents = random.normal(size=(50, 513)).astype(np.float32)
+    scores = np.empty(50, np.float32)
+    kernels.exact_pairs(queries, np.arange(50), documents, scores)
+    true = [
+        np.float32(math.fsum(float(a) * float(b) for a, b in zip(q, d, strict=True)))
+        for q, d in zip(queries, documents, strict=True)
+    ]
+    assert scores.tolist() == [float(score) for score in true]
 
 
-PLACES = [(0, 0), (7, 29), (49, 3), (21, 11)]
+@hypothesis_settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), dimension=st.integers(1, 70), scale=st.floats(1e-3, 1e3))
+def test_a_screen_is_never_further_off_than_it_says(
+    seed: int, dimension: int, scale: float
+) -> None:
+    random = np.random.default_rng(seed)
+    queries = random.normal(size=(5, dimension)).astype(np.float32)
+    documents = (scale * random.standard_cauchy(size=(8, dimension))).astype(np.float32)
+    documents[0] = 0
+    exact = queries.astype(np.float64) @ documents.astype(np.float64).T
+    for screen in (Float32Screen(), TorchFloat32Screen(), Int8Screen()):
+        left, right = screen.prepare(queries), screen.prepare(documents)
+        products = screen.multiply(left, right).astype(np.float32)
+        scores = products * right.step[None, :] * left.step[:, None]
+        assert (np.abs(scores - exact) <= screen.slack(left, right)[:, None]).all()
+
+
+def test_a_vector_that_is_not_finite_is_refused_with_its_id(tmp_path: Path) -> None:
+    vectors = np.array([at(0), at(10)], np.float32)
+    view = _corpus(tmp_path, vectors)
+    queries = np.array([at(0), [np.nan, 0]], np.float32)
+    with pytest.raises(ContractError, match="1 of 2 queries break this, the first at 1"):
+        BACK_ENDS[0].search(queries, view, Wanted.nearest(1, 2))
 
 
 def test_a_gpu_that_is_asked_for_and_missing_is_an_error(tmp_path: Path) -> None:
@@ -142,16 +190,30 @@ def test_a_gpu_that_is_asked_for_and_missing_is_an_error(tmp_path: Path) -> None
     view = _corpus(tmp_path, np.array([at(0)], np.float32))
     index = INDEXES.build({"index": "faiss_flat", "device": "gpu"})
     with pytest.raises(Exception, match="FAISS sees 0 GPUs"):
-        search(np.array([at(0)], np.float32), view, index, 1)
+        _search(np.array([at(0)], np.float32), view, index, 1)
 
 
-def test_loading_faiss_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
+def test_a_document_whose_vector_holds_nan_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Index
+) -> None:
+    view = _corpus(tmp_path, np.array([at(0), at(10)], np.float32))
+    damaged = np.array([at(0), [np.nan, 1]], np.float32)
+    monkeypatch.setattr(CorpusView, "blocks", lambda _: iter([(0, damaged)]))
+    with pytest.raises(PairmillError, match=r"'d0001'|NaN"):
+        _search(np.array([at(0)], np.float32), view, index, 2)
+
+
+def test_loading_faiss_leaves_the_environment_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     import os
 
     before = dict(os.environ)
     index = INDEXES.build({"index": "faiss_flat"})
-    index.top_rows(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), 1)
+    view = _corpus(tmp_path, np.array([at(0)], np.float32))
+    _search(np.ones((1, 2), np.float32), view, index, 1)
     assert dict(os.environ) == before
 
 

@@ -1,0 +1,145 @@
+"""Exact search in one pass: blocks of the corpus against all queries, the bound inside it.
+
+    for each block of documents (read once, prepared once by the screen)
+        for each tile of it x each chunk of queries (one thread each)
+            product ─► scan_tile: count what is above, keep the best k inside the bounds
+
+Memory: one block of documents, one tile of products for each thread, and k entries for each query;
+nothing grows with the corpus. The bound is applied while scanning, so k is what is needed and not
+a window that may be empty after the bound.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+
+from mining import kernels
+from mining.corpus import CorpusView
+from mining.screens import Screen, Screened
+from mining.search import Floats, Found, Rows, Wanted, check_wanted
+from sdg.errors import DataError
+
+# A tile of int32 or float32 products, 2 MiB: it is read again while it is in the cache.
+_TILE_QUERIES = 256
+_TILE_DOCUMENTS = 2048
+
+
+class _State:
+    """The best k of every query so far; arrays as in `kernels.scan_tile`."""
+
+    def __init__(self, num_queries: int, k: int) -> None:
+        self.scores = np.full((num_queries, k), np.nan, np.float32)
+        self.rows = np.full((num_queries, k), -1, np.int64)
+        self.orders = np.zeros((num_queries, k), np.int64)
+        self.sizes = np.zeros(num_queries, np.int64)
+        self.above_upper = np.zeros(num_queries, np.int64)
+        self.above_rank = np.zeros(num_queries, np.int64)
+
+
+def scan(
+    queries: Floats, corpus: CorpusView, wanted: Wanted, screen: Screen, *, threads: int = 1
+) -> Found:
+    """Return the best documents inside the bounds, exactly.
+
+    Args:
+        queries: (Q, D) float32.
+        corpus: N documents.
+        wanted: What each query asks for.
+        screen: Multiplies; decides speed only.
+        threads: Tiles worked on at once; 0 means as many as there are processors.
+
+    Raises:
+        ContractError: If a query's vector or bound is not a number.
+        DataError: If a document's vector is not finite.
+    """
+    check_wanted(queries, wanted)
+    queries = np.ascontiguousarray(queries, np.float32)
+    state = _State(len(queries), wanted.k)
+    prepared = screen.prepare(queries)
+    chunks = [
+        slice(start, min(start + _TILE_QUERIES, len(queries)))
+        for start in range(0, len(queries), _TILE_QUERIES)
+    ]
+    with _workers(min(threads or os.cpu_count() or 1, len(chunks))) as workers:
+        for first, block in corpus.blocks():
+            documents = np.ascontiguousarray(block, np.float32)
+            ready = screen.prepare(documents)
+            _check_finite(ready, first, corpus)
+            order = corpus.id_order[first : first + len(documents)]
+
+            def work(
+                chunk: slice,
+                first: int = first,
+                documents: Floats = documents,
+                ready: Screened = ready,
+                order: Rows = order,
+            ) -> None:
+                piece = (queries[chunk], prepared.part(chunk), wanted.part(chunk))
+                _scan_block(piece, (first, documents, ready, order), screen, state, chunk)
+
+            # Consumed, so that an error in a thread is raised here.
+            list(workers.map(work, chunks))
+    return Found(state.rows, state.scores, state.above_upper, state.above_rank)
+
+
+def _scan_block(
+    piece: tuple[Floats, Screened, Wanted],
+    block: tuple[int, Floats, Screened, Rows],
+    screen: Screen,
+    state: _State,
+    chunk: slice,
+) -> None:
+    queries, prepared, wanted = piece
+    first, documents, ready, order = block
+    for start in range(0, len(documents), _TILE_DOCUMENTS):
+        tile = slice(start, start + _TILE_DOCUMENTS)
+        part = ready.part(tile)
+        kernels.scan_tile(
+            screen.multiply(prepared, part),
+            prepared.step,
+            part.step,
+            screen.slack(prepared, part),
+            queries,
+            documents[tile],
+            first + start,
+            order[tile],
+            wanted.upper,
+            wanted.lower,
+            wanted.rank_scores,
+            state.scores[chunk],
+            state.rows[chunk],
+            state.orders[chunk],
+            state.sizes[chunk],
+            state.above_upper[chunk],
+            state.above_rank[chunk],
+        )
+
+
+def _check_finite(documents: Screened, first: int, corpus: CorpusView) -> None:
+    # A length is not finite if a value is not.
+    is_bad = ~np.isfinite(documents.length)
+    if is_bad.any():
+        row = first + int(np.flatnonzero(is_bad)[0])
+        raise DataError(
+            f"Vectors must be finite, but that of document {corpus.ids_of(np.array([row]))[0]!r} "
+            "holds NaN or infinity instead. Remove the document, or embed it again."
+        )
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads in which a product uses one thread, so that not each starts a team."""
+    with ThreadPoolExecutor(max(1, count), initializer=_one_thread_each) as pool:
+        yield pool
+
+
+def _one_thread_each() -> None:
+    from threadpoolctl import threadpool_limits
+
+    # OpenMP keeps this setting for each thread; other threads of the process keep theirs.
+    threadpool_limits(limits=1, user_api="openmp")
