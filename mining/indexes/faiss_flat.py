@@ -76,7 +76,7 @@ class FaissFlat(Index):
                 open_still.append(places[is_open])
             waiting = np.concatenate(open_still)
             if depth == len(corpus):
-                return found
+                break
             depth = min(depth * _DEEPER, len(corpus))
         if len(waiting) and len(corpus):
             rest = scan(queries[waiting], corpus, wanted.part(waiting), Float32Screen())
@@ -88,10 +88,11 @@ class FaissFlat(Index):
     ) -> tuple[Found, Any]:
         """Score proposals exactly; also return where a document left out could still matter."""
         depth = proposed.rows.shape[1]
-        places = np.repeat(np.arange(len(queries)), depth)
-        exact = pair_scores(queries, corpus, places, proposed.rows.ravel())
-        scores = exact.reshape(len(queries), depth)
+        error = self._max_error(queries)
+        scores, low = self._exact_where_it_matters(queries, corpus, wanted, proposed, error)
         inside = (scores <= wanted.upper[:, None]) & (scores >= wanted.lower[:, None])
+        # What was not scored exactly is not in the list, and is no nearer than that.
+        inside &= scores >= low[:, None]
         order = np.lexsort((corpus.id_order[proposed.rows], -scores, ~inside), axis=1)
         order = order[:, : wanted.k]
         is_padding = ~np.take_along_axis(inside, order, 1)
@@ -107,13 +108,41 @@ class FaissFlat(Index):
             (scores > wanted.upper[:, None]).sum(axis=1),
             (scores > wanted.rank_scores[:, None]).sum(axis=1),
         )
-        if depth == len(corpus):
-            return found, np.zeros(len(queries), bool)
-        # Nothing that was left out scores more than the worst that was proposed.
-        left_out = proposed.scores.min(axis=1) + self._max_error(queries)
+        # Nothing that was left out, here or by FAISS, scores more than this.
+        left_out = low
+        if depth < len(corpus):
+            left_out = np.maximum(low, proposed.scores.min(axis=1) + error)
         is_full = ~(best[:, -1] <= left_out) & (rows[:, -1] >= 0)
-        is_settled = (is_full | (wanted.lower > left_out)) & (wanted.upper >= left_out)
-        return found, ~(is_settled & (wanted.rank_scores >= left_out))
+        is_settled = is_full | (wanted.lower > left_out)
+        if depth < len(corpus):
+            is_settled &= (wanted.upper >= left_out) & (wanted.rank_scores >= left_out)
+        return found, ~(is_settled | np.isneginf(left_out))
+
+    def _exact_where_it_matters(
+        self,
+        queries: Floats,
+        corpus: CorpusView,
+        wanted: Wanted,
+        proposed: _Proposed,
+        error: Floats,
+    ) -> tuple[Floats, Floats]:
+        """Return (Q, depth) scores, and the (Q,) score that nothing left unscored exceeds.
+
+        Exact are those that may be in the list, or on either side of a bound.
+        """
+        scores = proposed.scores.copy()
+        near_upper = np.abs(scores - wanted.upper[:, None]) <= error[:, None]
+        near_rank = np.abs(scores - wanted.rank_scores[:, None]) <= error[:, None]
+        below = np.where(scores <= (wanted.upper + error)[:, None], scores, -np.inf)
+        window = min(wanted.k + _GUARD, below.shape[1])
+        last = np.partition(below, below.shape[1] - window, axis=1)[:, below.shape[1] - window]
+        matters = near_upper | near_rank | (np.isfinite(below) & (below >= last[:, None]))
+        places, numbers = np.nonzero(matters)
+        rows = proposed.rows[places, numbers]
+        scores[places, numbers] = pair_scores(queries, corpus, places, rows)
+        is_left_out = np.isfinite(below) & ~matters
+        left_out = np.where(is_left_out, below, -np.inf).max(axis=1, initial=-np.inf)
+        return scores, left_out + error
 
     def _max_error(self, queries: Floats) -> Floats:
         """Return (Q,) how far FAISS's scores may be from exact ones, for documents of length 1."""
