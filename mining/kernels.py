@@ -1,7 +1,7 @@
 """The compiled inner loops of mining: exact scores, 8-bit codes, and the scan of one tile.
 
 Functions are compiled when first called, for the types they get, and kept beside this file or in
-numba's cache folder; `python -m mining.kernels` compiles them ahead. None holds the interpreter's
+numba's cache folder; `compile_ahead` does it before. None holds the interpreter's
 lock while it runs.
 """
 
@@ -333,3 +333,25 @@ def is_among(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
                     out[q, k] = True
                     break
     return out
+
+
+def compile_ahead() -> None:
+    """Compile what every search uses, so that the first one does not wait for it."""
+    ones, codes = np.ones((1, 2), np.float32), np.ones((1, 2), np.int8)
+    column, rows = np.ones(1, np.float32), np.zeros(1, np.int64)
+    lists, places = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64)
+    exact_pairs(ones, rows, ones, column)
+    quantise(ones, codes, column, np.zeros(1), np.zeros(1))
+    for kind in (np.int32, np.float32):
+        tile, size = np.zeros((1, 1), kind), np.zeros(1, np.int64)
+        bounds = (column, -column, column)
+        counts = (size, size.copy(), size.copy())
+        scan_tile(
+            tile, column, column, column, ones, ones, 0, rows, *bounds,
+            lists, places, places.copy(), *counts,
+        )  # fmt: skip
+    mask = np.ones((1, 1), bool)
+    mark_shared(places, rows, np.array([0, 1]), mask)
+    settle(mask, mask, rows)
+    first_alive(mask, places, rows)
+    is_among(places, places)

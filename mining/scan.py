@@ -58,7 +58,8 @@ def scan(
         DataError: If a document's vector is not finite.
     """
     check_wanted(queries, wanted)
-    queries = np.ascontiguousarray(queries, np.float32)
+    # Not read-only: compiled code is made for each kind of array, and one kind is enough.
+    queries = np.require(queries, np.float32, ["C", "W"])
     state = _State(len(queries), wanted.k)
     prepared = screen.prepare(queries)
     chunks = [
@@ -67,7 +68,7 @@ def scan(
     ]
     with _workers(min(threads or os.cpu_count() or 1, len(chunks))) as workers:
         for first, block in corpus.blocks():
-            documents = np.ascontiguousarray(block, np.float32)
+            documents = np.require(block, np.float32, ["C", "W"])
             ready = screen.prepare(documents)
             _check_finite(ready, first, corpus)
             order = corpus.id_order[first : first + len(documents)]

@@ -94,10 +94,11 @@ def pair_scores(queries: Floats, corpus: CorpusView, places: Rows, rows: Rows) -
         places: (P,) places in `queries`.
         rows: (P,) rows of `corpus`.
     """
+    queries = np.require(queries, np.float32, ["C", "W"])
     scores = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), _PAIR_ROWS):
         part = slice(start, start + _PAIR_ROWS)
-        documents = np.ascontiguousarray(corpus.vectors_of(rows[part]), np.float32)
+        documents = np.require(corpus.vectors_of(rows[part]), np.float32, ["C", "W"])
         kernels.exact_pairs(queries, places[part], documents, scores[part])
     return scores
 
