@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from mining.texts import ParquetTexts
 from mining.vectors import Places, VectorStore, text_key
-from sdg.errors import ContractError
+from sdg.errors import ConfigError, ContractError
 from sdg.ids import comparison_key
+from sdg.schemas import DOCUMENTS
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -61,6 +62,7 @@ class CorpusView:
         self.parent, _ = _codes(table["parent_id"])
         self.vectors = vectors
         self._texts = texts
+        self._attributes: dict[str, tuple[npt.NDArray[np.int32], list[str]]] = {}
         self._text_codes = np.zeros(len(self.doc_ids), np.int64)
         self._places = self._find_vectors()
 
@@ -93,6 +95,28 @@ class CorpusView:
                 f"({found.null_count} missing). Mine against the corpus that the pairs come from."
             )
         return np.asarray(found, dtype=np.int64)
+
+    def attribute(self, name: str) -> tuple[npt.NDArray[np.int32], list[str]]:
+        """Return the values of a column as codes.
+
+        Args:
+            name: A column of DOCUMENTS that holds one value per document; numbers are read as text.
+
+        Returns:
+            (N,) int32 codes, -1 for "" and null, and the value of each code.
+
+        Raises:
+            ConfigError: If there is no such column.
+        """
+        known = [field.name for field in DOCUMENTS if not pa.types.is_nested(field.type)]
+        if name not in known:
+            raise ConfigError(
+                f"A document attribute must be one of {', '.join(known)}, but is {name!r} instead. "
+                "Correct the name of the column."
+            )
+        if name not in self._attributes:
+            self._attributes[name] = _codes(self._texts.columns([name])[name])
+        return self._attributes[name]
 
     def ids_of(self, rows: Rows) -> list[str]:
         """Return the ids of rows."""

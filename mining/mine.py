@@ -96,7 +96,8 @@ class MiningConfig(Part):
     def identity(self) -> dict[str, Any]:
         """Return JSON of everything that decides the negatives."""
         return {
-            **self.model_dump(mode="json", exclude={"rules"}),
+            **self.model_dump(mode="json", exclude={"rules", "selection"}),
+            "selection": self.selection.identity(),
             "rules": [rule.identity() for rule in self.rules],
         }
 

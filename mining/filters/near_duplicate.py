@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from mining.filters import FILTERS, CandidateBlock, Filter, Mask
-from sdg.ids import comparison_key
 
+if TYPE_CHECKING:
+    from mining.word_sets import CorpusWordSets
+
+# Candidates at a time: about 80 MB of hashes at 100 words a text.
 _PAIRS = 100_000
 
 
@@ -30,45 +33,43 @@ class NearDuplicate(Filter):
     jaccard: float = Field(default=0.8, gt=0, le=1)
     unit: Literal["word", "character"] = "word"
     shingle_length: int = Field(default=5, ge=1, le=64)
+    _kept: CorpusWordSets | None = PrivateAttr(default=None)
 
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where no positive is nearly the same."""
+        from mining.word_sets import any_exceeds
+
         out = np.ones(block.rows.shape, bool)
         queries, places = np.nonzero(block.alive)
+        if not len(queries):
+            return out
+        documents = self._documents(block)
         for start in range(0, len(queries), _PAIRS):
             part = slice(start, start + _PAIRS)
-            out[queries[part], places[part]] = self._differs(block, queries[part], places[part])
+            first, last = queries[part][0], queries[part][-1] + 1
+            starts, positives = _joined(block.positive_rows[first:last])
+            rows = np.concatenate([block.rows[queries[part], places[part]], positives])
+            numbers, sets = documents.of(rows)
+            own, others = np.split(numbers, [len(rows) - len(positives)])
+            out[queries[part], places[part]] = ~any_exceeds(
+                own, sets, queries[part] - first, starts, others, sets, self.jaccard
+            )
         return out
 
-    def _differs(
-        self, block: CandidateBlock, queries: npt.NDArray[np.int64], places: npt.NDArray[np.int64]
-    ) -> list[bool]:
-        rows = block.rows[queries, places]
-        needed = [block.positive_rows[query] for query in np.unique(queries)]
-        distinct = np.unique(np.concatenate([rows, *needed]))
-        texts = block.corpus.texts(distinct)
-        parts_of = {
-            row: self._parts(comparison_key(text))
-            for row, text in zip(distinct.tolist(), texts, strict=True)
-        }
-        return [
-            all(
-                self._is_below(parts_of[row], parts_of[positive])
-                for positive in block.positive_rows[query].tolist()
-            )
-            for query, row in zip(queries.tolist(), rows.tolist(), strict=True)
-        ]
+    def _documents(self, block: CandidateBlock) -> CorpusWordSets:
+        from mining.word_sets import CorpusWordSets
 
-    def _is_below(self, one: frozenset[str], other: frozenset[str]) -> bool:
-        small, large = sorted((len(one), len(other)))
-        # The similarity is at most small / large, and most pairs end here.
-        if small <= self.jaccard * large:
-            return large > 0
-        shared = len(one & other)
-        return shared <= self.jaccard * (small + large - shared)
+        documents = self._kept
+        if documents is None or documents.corpus is not block.corpus:
+            documents = CorpusWordSets(block.corpus, self.unit, self.shingle_length)
+            self._kept = documents
+        return documents
 
-    def _parts(self, key: str) -> frozenset[str]:
-        if self.unit == "word":
-            return frozenset(key.split())
-        last = max(1, len(key) - self.shingle_length + 1)
-        return frozenset(key[i : i + self.shingle_length] for i in range(last))
+
+def _joined(
+    rows: list[npt.NDArray[np.int64]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where each query's rows start in one array, and the array."""
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(own) for own in rows], out=starts[1:])
+    return starts, np.concatenate(rows).astype(np.int64, copy=False)

@@ -20,12 +20,25 @@ SETTINGS: dict[str, dict[str, Any]] = {}
 def block(tmp_path: Path) -> CandidateBlock:
     """Return two queries over six documents; row 0 is their positive, and 5 the second's."""
     rows = [
-        document("d0", "the red bridge over the river", entity_key="bridge", group_id="g"),
-        document("d1", "le pont rouge", entity_key="bridge", language="fra-Latn"),
-        document("d2", "The red bridge, over the river!", group_id="other"),
+        document(
+            "d0",
+            "the red bridge over the river",
+            entity_key="bridge",
+            group_id="g",
+            topic="bridges",
+        ),
+        document(
+            "d1",
+            "le pont rouge",
+            entity_key="bridge",
+            language="fra-Latn",
+            topic="bridges",
+            source="web",
+        ),
+        document("d2", "The red bridge, over the river!", group_id="other", source=""),
         document("d3", "the red bridge over the river today"),
         document("d4", "text of q0"),
-        document("d5", "a quiet lake", group_id="g"),
+        document("d5", "a quiet lake", group_id="g", topic="lakes"),
     ]
     view = visible.corpus(tmp_path, rows, {str(r["text"]): at(0) for r in rows})
     scores = np.array([[0.9, 0.88, 0.85, 0.8, 0.6, np.nan]] * 2, np.float32)
@@ -94,6 +107,22 @@ def test_rules_have_different_reasons() -> None:
         ("margin", {"margin": 0.07}, [3, 4], [3, 4]),
         ("absolute", {"threshold": 0.7}, [4], [4]),
         ("near_duplicate", {"jaccard": 0.7, "unit": "character"}, [1, 4], [1]),
+        ("near_duplicate_of_query", {"jaccard": 0.9}, [0, 1, 2, 3], [0, 1, 2, 3, 4]),
+        ("near_duplicate_of_query", {"jaccard": 0.4}, [0, 1, 2, 3], [0, 1, 2, 3, 4]),
+        ("percent", {"per_language": {"fra-Latn": 0.9}}, [2, 3, 4], [3, 4]),
+        ("margin", {"margin": 0.04, "per_language": {"fra-Latn": 0.2}}, [2, 3, 4], [4]),
+        ("absolute", {"threshold": 0.9, "per_language": {"fra-Latn": 0.8}}, [1, 2, 3, 4], [4]),
+        ("attribute", {"policies": {"source": "same"}}, [0, 3, 4], [0, 3, 4]),
+        ("attribute", {"policies": {"source": "other"}}, [1, 2], [1, 2]),
+        ("attribute", {"policies": {"topic": "same"}}, [0, 1], [0, 1, 4]),
+        ("attribute", {"policies": {"topic": "other"}}, [2, 3, 4], [2, 3]),
+        ("attribute", {"policies": {"topic": "any"}}, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+        (
+            "attribute",
+            {"policies": {"topic": "same", "source": "same"}},
+            [0],
+            [0, 4],
+        ),
         ("floor", {"threshold": 0.8}, [0, 1, 2, 3], [0, 1, 2, 3]),
         ("same_parent", {}, [1, 2, 3, 4], [1, 2, 3]),
         ("rank_window", {"first": 1, "last": 3}, [1, 2], [1, 2]),
@@ -111,3 +140,14 @@ def test_each_rule_keeps_exactly_what_it_says(
     kept = _keep(block, name, **settings)
     assert np.flatnonzero(kept[0]).tolist() == first
     assert np.flatnonzero(kept[1]).tolist() == second
+
+
+@pytest.mark.parametrize("name", ["near_duplicate", "near_duplicate_of_query"])
+@pytest.mark.parametrize("pairs", [1, 2, 3])
+def test_texts_are_compared_in_pieces_without_any_difference(
+    block: CandidateBlock, monkeypatch: pytest.MonkeyPatch, name: str, pairs: int
+) -> None:
+    whole = _keep(block, name, jaccard=0.3)
+    assert 0 < whole.sum() < block.alive.sum()
+    monkeypatch.setattr(f"mining.filters.{name}._PAIRS", pairs)
+    assert _keep(block, name, jaccard=0.3).tolist() == whole.tolist()
