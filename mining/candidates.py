@@ -84,6 +84,13 @@ class Judged:
         self.survivors = np.zeros(num_queries, np.int64)
         self.docs_above = np.zeros(num_queries, np.int64)
 
+    def append(self, rows: Rows, scores: Floats, miner: int) -> None:
+        """Add (Q, n) columns of documents without a rank."""
+        self.rows = np.hstack([self.rows, rows])
+        self.scores = np.hstack([self.scores, scores])
+        self.ranks = np.hstack([self.ranks, np.full(rows.shape, -1, np.int64)])
+        self.miners = np.hstack([self.miners, np.full(rows.shape, miner, np.int16)])
+
 
 class CandidateSearch:
     """Finds and judges the candidates of the queries of one shard."""
@@ -107,11 +114,12 @@ class CandidateSearch:
         self.index = index
         self.rules = rules
         self.bounds = Bounds.of(rules, anchors, self.languages)
-        self.extra = [(e.rows[known.places], e.scores[known.places]) for e in extra]
+        self.places = known.places
+        self.extra = extra
 
     def run(self, num_survivors: int) -> Judged:
         """Return the first survivors of every query, as many if the corpus has them."""
-        width = num_survivors + sum(rows.shape[1] for rows, _ in self.extra)
+        width = num_survivors + sum(e.rows.shape[1] for e in self.extra)
         judged = Judged(len(self.anchors), width, len(self.rules))
         for part, numbers in self._parts():
             self._until_filled(part, numbers, num_survivors, judged)
@@ -190,8 +198,12 @@ class CandidateSearch:
                 judged.dropped[number, numbers] = of_known
             if isinstance(rule, ScoreRule) and not self.extra:
                 continue
+            kept = np.ascontiguousarray(rule.keep(block))
+            spared = [i for i, e in enumerate(self.extra, start=1) if rule.name in e.exempt]
+            if spared and not isinstance(rule, KnownPositive):
+                kept |= np.isin(miners, spared)
             dropped = np.zeros(len(numbers), np.int64)
-            kernels.settle(np.ascontiguousarray(rule.keep(block)), block.alive, dropped)
+            kernels.settle(kept, block.alive, dropped)
             judged.dropped[number, numbers] += dropped
             may_be_more &= ~rule.is_exhausted(block)
         judged.depth[numbers] = found.above_upper + num_candidates
@@ -238,8 +250,8 @@ class CandidateSearch:
         """Return the candidates with those of other miners, by score, then id, padding last."""
         miners = [np.zeros(rows.shape, np.int16)]
         all_rows, all_scores, all_ranks = [rows], [scores], [ranks]
-        for number, (proposed, _) in enumerate(self.extra, start=1):
-            own = proposed[numbers].copy()
+        for number, proposed in enumerate(self.extra, start=1):
+            own = proposed.rows[self.places[numbers]]
             # A document that was found already keeps the miner that found it first.
             for earlier in all_rows:
                 own[kernels.is_among(own, earlier)] = -1

@@ -10,7 +10,7 @@ the other queries, the size of blocks, or the index.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,13 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 from mining.candidates import CandidateSearch, Judged
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
-from mining.filters import FILTERS, Filter
+from mining.filters import FILTERS, CodeRule, Filter
 from mining.indexes import Index
 from mining.known import Anchor, Known
 from mining.proposals import Proposals
+from mining.search import pair_scores
 from mining.select import SelectionConfig, Survivors, select
+from mining.shortfall import SOURCE, Forbidden, Policy, draw_random_negatives
 from sdg.part import Part
 from sdg.schemas import NEGATIVES, POSITIVES, StageResult, check_table, reject_rows
 
@@ -53,7 +55,9 @@ class MiningConfig(Part):
             encoder does not find its positive. Arctic drops beyond 1,000, KaLM beyond 50; None
             keeps all.
         selection: How survivors are chosen.
-        on_shortfall: "drop" rejects a query with fewer negatives, "keep" keeps the short list.
+        on_shortfall: "drop" rejects a query with fewer negatives (Arctic), "keep" keeps the short
+            list (NeMo), "random_fill" adds random documents that no rule on what documents share
+            or on an upper bound forbids (KaLM, FlagEmbedding); their source is `random`.
     """
 
     num_negatives: int = Field(default=4, ge=1)
@@ -70,7 +74,7 @@ class MiningConfig(Part):
     anchor: Anchor = "min"
     max_above: int | None = Field(default=None, ge=0)
     selection: SelectionConfig = SelectionConfig()
-    on_shortfall: Literal["drop", "keep"] = "drop"
+    on_shortfall: Policy = "drop"
 
     @field_validator("rules")
     @classmethod
@@ -151,7 +155,49 @@ def mine(
     )
     chosen = select(survivors, config.num_negatives, config.selection, seed)
     sources = [f"dense:{corpus.vectors.encoder.name}", *(e.source for e in extra)]
+    if config.on_shortfall == "random_fill":
+        chosen = _filled(search, judged, chosen, survivors.query_ids, config, seed)
+        sources.append(SOURCE)
     return _result(positives, known, judged, chosen, corpus, config, sources)
+
+
+def _filled(
+    search: CandidateSearch,
+    judged: Judged,
+    chosen: Rows,
+    query_ids: Sequence[str],
+    config: MiningConfig,
+    seed: int,
+) -> Rows:
+    """Append random documents to what was judged; return (Q, n) places with them, by score."""
+    corpus, everyone = search.corpus, np.arange(len(chosen))
+    taken = np.take_along_axis(judged.rows, np.maximum(chosen, 0), axis=1)
+    forbidden = Forbidden(
+        search.known.of_queries(everyone),
+        np.where(chosen < 0, -1, taken),
+        [rule.codes(corpus) for rule in config.rules if isinstance(rule, CodeRule)],
+        search.bounds.upper,
+    )
+
+    def scores_of(places: Rows, rows: Rows) -> npt.NDArray[np.float32]:
+        return pair_scores(search.vectors, corpus, places, rows)
+
+    drawn = draw_random_negatives(
+        (chosen < 0).sum(axis=1),
+        query_ids,
+        forbidden,
+        corpus.id_order,
+        scores_of,
+        seed,
+    )
+    first = judged.rows.shape[1]
+    judged.append(drawn.rows, drawn.scores, len(search.extra) + 1)
+    places = np.where(drawn.rows < 0, -1, first + np.arange(drawn.rows.shape[1]))
+    together = np.hstack([chosen, places])
+    scores = np.take_along_axis(judged.scores, np.maximum(together, 0), axis=1)
+    rows = np.take_along_axis(judged.rows, np.maximum(together, 0), axis=1)
+    order = np.lexsort((corpus.id_order[rows], -scores, together < 0), axis=1)
+    return np.take_along_axis(together, order, axis=1)[:, : chosen.shape[1]]
 
 
 def _result(
@@ -164,7 +210,7 @@ def _result(
     sources: Sequence[str],
 ) -> StageResult:
     num_chosen = (chosen >= 0).sum(axis=1)
-    required = config.num_negatives if config.on_shortfall == "drop" else 1
+    required = 1 if config.on_shortfall == "keep" else config.num_negatives
     is_short = num_chosen < required
     is_weak = np.zeros(len(chosen), bool)
     if config.max_above is not None:

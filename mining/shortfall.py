@@ -1,8 +1,8 @@
 """What becomes of a query with fewer negatives than asked for.
 
 `drop` rejects it (Arctic), `keep` keeps the short list (NeMo), `random_fill` adds random documents
-of the corpus (KaLM, FlagEmbedding). Random negatives are easy ones, so they are always told apart:
-their source is `random`, and how many there are is counted.
+of the corpus (KaLM, FlagEmbedding) and rejects it only if there are none. Random negatives are easy
+ones, so they are always told apart: their source is `random`, and how many there are is counted.
 """
 
 from __future__ import annotations

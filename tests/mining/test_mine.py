@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from mining.candidates import CandidateSearch
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
 from mining.indexes import INDEXES, Index
+from mining.known import Known
 from mining.mine import MiningConfig, mine
+from mining.proposals import Proposals
 from sdg.errors import ContractError
 from sdg.schemas import NEGATIVES
 from tests.mining import visible
@@ -335,3 +339,117 @@ def test_negatives_equal_those_of_sentence_transformers(tmp_path: Path) -> None:
     assert len(expected) > 20
     # They leave out queries that are short of negatives after the margin, as we do.
     assert found == expected
+
+
+def test_random_fill_completes_a_short_list_with_documents_no_rule_forbids(
+    fan: CorpusView,
+) -> None:
+    queries = visible.queries({"q": at(0)}, ["d1"])
+    # Ranks 3 and 4 leave d3 and d4; what else is below the bound comes at random.
+    rules = [
+        {"rule": "known_positive"},
+        {"rule": "percent"},
+        {"rule": "rank_window", "first": 3, "last": 5},
+    ]
+    row = _mine(queries, {"q": ["d1"]}, fan, rules=rules, num_negatives=5,
+                on_shortfall="random_fill")["q"]  # fmt: skip
+    assert row["negative_ids"][:2] == ["d3", "d4"]
+    assert row["negative_sources"] == ["dense:given"] * 2 + ["random"] * 3
+    assert set(row["negative_ids"][2:]) <= {"d5", "d6", "d7", "d8", "d9"}
+    assert row["negative_ranks"] == [3, 4, -1, -1, -1]
+    assert row["negative_scores"] == sorted(row["negative_scores"], reverse=True)
+
+
+def test_a_query_that_random_documents_cannot_fill_is_rejected(fan: CorpusView) -> None:
+    queries = visible.queries({"q": at(0)}, ["d1"])
+    found = _mine(queries, {"q": ["d1"]}, fan, num_negatives=8, on_shortfall="random_fill")
+    assert found == {}
+
+
+def _proposed(rows: list[int], **settings: Any) -> Proposals:
+    scores = np.arange(len(rows), 0, -1, dtype=np.float32)
+    return Proposals("bm25", np.array([rows]), scores[None], **settings)
+
+
+def test_candidates_of_another_miner_obey_the_bounds_and_keep_their_source(
+    fan: CorpusView,
+) -> None:
+    rules = [{"rule": "known_positive"}, {"rule": "percent"}]
+    result = mine(
+        visible.queries({"q": at(0)}, ["d1"]),
+        visible.positives({"q": ["d1"]}),
+        fan,
+        INDEXES.build({"index": "exact"}),
+        MiningConfig.model_validate({"num_negatives": 3, "rules": rules}),
+        seed=1,
+        extra=[_proposed([1, 2, 9, 4, -1])],
+    )
+    (row,) = result.kept.to_pylist()
+    # The search found all ten documents itself, so it owns them all.
+    assert row["negative_sources"] == ["dense:given"] * 3
+    assert row["negative_ids"] == ["d3", "d4", "d5"]
+
+
+def test_candidates_beyond_the_search_come_from_the_miner_that_proposed_them(
+    fan: CorpusView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mining.candidates._SPARE", 0)
+    proposed = _proposed([0, 1, 2, 9, 4])
+    rules = [{"rule": "known_positive"}, {"rule": "percent"}]
+    result = mine(
+        visible.queries({"q": at(0)}, ["d1"]),
+        visible.positives({"q": ["d1"]}),
+        fan,
+        INDEXES.build({"index": "exact"}),
+        MiningConfig.model_validate({"num_negatives": 1, "rules": rules, "on_shortfall": "keep"}),
+        seed=1,
+        extra=[replace(proposed, exempt=frozenset({"percent"}))],
+    )
+    (row,) = result.kept.to_pylist()
+    # d0 scores 1.0, above the bound of 0.936, which does not hold for it; d1 is a positive.
+    assert (row["negative_ids"], row["negative_sources"]) == (["d0"], ["bm25"])
+    assert row["negative_ranks"] == [0]
+
+
+def test_only_documents_of_the_wanted_language_are_searched_and_ranked(tmp_path: Path) -> None:
+    """A window of the nearest would hold nothing but the other language here."""
+    rows = [
+        document(f"d{i:03d}", f"w{i}a w{i}b", language="fra-Latn" if i < 95 else "eng-Latn")
+        for i in range(100)
+    ]
+    vectors = {str(row["text"]): at(i * 0.5) for i, row in enumerate(rows)}
+    view = visible.corpus(tmp_path, rows, vectors)
+    rules = [{"rule": "known_positive"}, {"rule": "language", "policy": "same"}]
+    row = _mine(visible.queries({"q": at(0)}, ["d000"]), {"q": ["d000"]}, view, rules=rules)["q"]
+    assert (row["negative_ids"], row["negative_ranks"]) == (["d095", "d096"], [0, 1])
+
+
+def test_a_positive_with_too_many_documents_above_it_is_weak(fan: CorpusView) -> None:
+    queries = visible.queries({"a": at(0), "b": at(0)}, ["d1", "d3"])
+    config = MiningConfig(num_negatives=2, max_above=2)
+    result = mine(
+        queries,
+        visible.positives({"a": ["d1"], "b": ["d3"]}),
+        fan,
+        INDEXES.build({"index": "exact"}),
+        config,
+        seed=1,
+    )
+    assert result.kept["query_id"].to_pylist() == ["a"]
+    assert result.kept["docs_above"].to_pylist() == [1]
+    (rejection,) = result.rejected.to_pylist()
+    assert rejection["reason"] == "weak_positive"
+    assert rejection["detail"] == "3 documents above it, 2 allowed"
+
+
+def test_looked_at_is_dropped_plus_surviving_whatever_the_rules(fan: CorpusView) -> None:
+    queries = visible.queries({f"q{i}": at(13 * i) for i in range(9)}, [f"d{i}" for i in range(9)])
+    own = {f"q{i}": [f"d{i}"] for i in range(9)}
+    known = Known.of(queries, visible.positives(own), fan)
+    names = ["same_group", "percent", "margin", "known_positive"]
+    rules = MiningConfig.model_validate({"rules": [{"rule": name} for name in names]}).rules
+    index = INDEXES.build({"index": "exact"})
+    search = CandidateSearch(queries, known, known.anchors("min"), fan, index, rules)
+    judged = search.run(4)
+    assert (judged.dropped.sum(axis=0) + judged.survivors).tolist() == judged.depth.tolist()
+    assert judged.dropped[3].tolist() == [1] * 9
