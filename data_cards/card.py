@@ -106,7 +106,7 @@ def _configs(manifest: DataSetManifest) -> list[dict[str, Any]]:
     if splits:
         files = [{"split": split, "path": layout.data_glob(split)} for split in splits]
         configs.append({"config_name": layout.DEFAULT_CONFIG, "data_files": files, "default": True})
-    for folder in (layout.CORPUS, layout.REJECTED):
+    for folder in (layout.CORPUS, layout.REJECTED, layout.MINERS):
         if any(path.startswith(f"{folder}/") for path in manifest.files):
             files = [{"split": folder, "path": f"{folder}/*.parquet"}]
             configs.append({"config_name": folder, "data_files": files})

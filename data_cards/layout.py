@@ -11,10 +11,11 @@ MANIFEST = "manifest.json"
 DATA = "data"
 CORPUS = "corpus"
 REJECTED = "rejected"
+MINERS = "miners"  # what each miner said about a row's documents; only if there are several
 AUDIT = "audit"
 WORK = ".work"  # what resume needs; never published, safe to delete
 
-PUBLISHED_FOLDERS = (DATA, CORPUS, REJECTED)  # their files are listed in the manifest
+PUBLISHED_FOLDERS = (DATA, CORPUS, REJECTED, MINERS)  # their files are listed in the manifest
 DEFAULT_CONFIG = DATA  # the Hugging Face configuration that `load_dataset(DIR)` gives
 
 

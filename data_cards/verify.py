@@ -19,11 +19,16 @@ from data_cards.statistics import compute_statistics
 from sdg import store
 from sdg.assemble import CORPUS
 from sdg.errors import PairmillError
-from sdg.schemas import EXAMPLES, REJECTIONS
+from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS
 
 __all__ = ["Problem", "verify_data_set"]
 
-_SCHEMAS = {layout.DATA: EXAMPLES, layout.CORPUS: CORPUS, layout.REJECTED: REJECTIONS}
+_SCHEMAS = {
+    layout.DATA: EXAMPLES,
+    layout.CORPUS: CORPUS,
+    layout.REJECTED: REJECTIONS,
+    layout.MINERS: MINER_SCORES,
+}
 
 
 def verify_data_set(directory: Path) -> list[Problem]:

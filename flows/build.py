@@ -14,6 +14,7 @@ from flows.artifacts import publish_artifacts
 from flows.config import RunConfig, load_config
 from flows.figures import figures_of
 from flows.lock import locked
+from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
 from flows.planning import plan_shard, slices
 from flows.publish import Finished, current_outcome, publish
@@ -129,6 +130,9 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
     )
     calls = [(space, config, s, documents) for s in unique]
     found = run.stage("retrieve", "candidates", tasks.retrieve, calls)
+    recall = None
+    if has_approximate_index(config):
+        recall = run.once(tasks.measure_recall, space, config, found, documents)
 
     calls = [(space, config, q, c) for q, c in zip(unique, found, strict=True)]
     checked = run.stage("round_trip", "candidates", tasks.round_trip, calls)
@@ -143,7 +147,14 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         "relabel", "candidates", tasks.relabel, calls, total=asked, steps="scores at most"
     )
 
-    calls = [(space, config, q, p, documents) for q, p in zip(found, positives, strict=True)]
+    prepared = (
+        run.once(tasks.prepare_miners, space, config, documents) if config.mining.miners else None
+    )
+    proposed = propose(run, config, space, documents, list(zip(found, positives, strict=True)))
+    calls = [
+        (space, config, q, p, documents, others)
+        for q, p, others in zip(found, positives, proposed, strict=True)
+    ]
     total = sum(s.counts.kept for s in positives)
     negatives = run.stage("mine", "candidates", tasks.mine, calls, total=total)
     stages = (
@@ -167,4 +178,21 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         negatives=negatives,
         rejecting=[shard for shards in stages for shard in shards],
         embedded=embedded,
+        prepared=prepared,
+        proposed=[shard for shard in proposed if shard is not None],
+        recall=recall,
     )
+
+
+def propose(
+    run: Run,
+    config: RunConfig,
+    space: Workspace,
+    documents: list[Shard],
+    asked: list[tuple[Shard, Shard]],
+) -> list[Shard | None]:
+    """Run the miners beside the encoder, if there are any; one shard per pair of `asked`."""
+    if not config.mining.miners:
+        return [None] * len(asked)
+    calls = [(space, config, found, positives, documents) for found, positives in asked]
+    return list(run.stage("propose", "candidates", tasks.propose, calls))

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from flows.interrupt import end_at_once_on_interrupt
 from sdg.errors import PairmillError
-from sdg.llm.vllm_engine import set_process_defaults
+from sdg.vllm_process import set_process_defaults
 
 app = typer.Typer(
     help="Documents in, an audited training set for text-embedding models out.",

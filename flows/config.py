@@ -131,6 +131,12 @@ class RunConfig(Part):
                 f"each generator that is used must be listed under `generators`, but {name!r} is "
                 f"not (listed: {known}). Add it there, or correct the name."
             )
+        own = f"dense:{self.encoder.name}"
+        if own in [miner.source for miner in self.mining.miners]:
+            raise ValueError(
+                f"`mining.miners` must have other names than the encoder's own search, but one is "
+                f"{own} instead. Give it a `label`, or leave it out if it is the same model."
+            )
         unknown = sorted(set(self.round_trip.task_top_k) - set(self.plan.tasks()))
         if unknown:
             raise ValueError(

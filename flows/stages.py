@@ -18,7 +18,10 @@ from flows.resources import Documents, held, journal
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents
+from mining.indexes import Index
+from mining.merge import fuse
 from mining.mine import mine
+from mining.proposals import Proposals
 from mining.retrieve import retrieve
 from mining.vectors import VectorStore
 from sdg import cell_yield, corpus, duplicate_queries, round_trip
@@ -48,6 +51,9 @@ CODE_VERSIONS = {
     "round_trip": 1,
     "cell_yield": 1,
     "relabel": 1,
+    "miners": 1,
+    "propose": 1,
+    "recall": 1,
     "mine": 2,
 }
 
@@ -334,23 +340,31 @@ def open_corpus(space: Workspace, config: RunConfig, documents: Sequence[Shard])
     return CorpusView.open(paths, VectorStore(space.vectors, held(config.encoder), "document"))
 
 
+def open_index(
+    space: Workspace, config: RunConfig, corpus: CorpusView, documents: Sequence[Shard]
+) -> Index:
+    """Return the index, ready to search `corpus`; an approximate one is built once and kept."""
+    index, encoder = held(config.index), held(config.encoder)
+    made_of = [encoder.identity(), encoder.revision(), [shard.digest for shard in documents]]
+    index.prepare(corpus, space.indexes, fingerprint(made_of))
+    return index
+
+
 def retrieve_shard(
     space: Workspace, config: RunConfig, queries: Shard, documents: Sequence[Shard]
 ) -> Shard:
     """Embed one shard of queries and search the whole corpus for them."""
-    encoder, index = held(config.encoder), held(config.index)
+    encoder = held(config.encoder)
 
     def compute() -> Outcome:
         table = queries.table("kept")
         embedded = EmbeddedQueries.embed(table, encoder)
-        found = retrieve(
-            embedded,
-            open_corpus(space, config, documents),
-            index,
-            top_k=config.retrieve_depth,
-        )
+        corpus = open_corpus(space, config, documents)
+        index = open_index(space, config, corpus, documents)
+        found = retrieve(embedded, corpus, index, top_k=config.retrieve_depth)
         tables = {"candidates": found, "vectors": embedded.to_table()}
-        return Outcome(tables, Counts(table.num_rows, table.num_rows))
+        extra = {"queries_truncated": embedded.truncated} if embedded.truncated else {}
+        return Outcome(tables, Counts(table.num_rows, table.num_rows, {}, extra))
 
     return finish(
         space.shard("retrieve", queries.folder.name),
@@ -358,7 +372,7 @@ def retrieve_shard(
             "retrieve",
             encoder=encoder.identity(),
             revision=encoder.revision(),
-            index=index.identity(),
+            index=config.index.identity(),
             top_k=config.retrieve_depth,
             queries=queries.digest,
             documents=[shard.digest for shard in documents],
@@ -483,18 +497,30 @@ def mine_shard(
     candidates: Shard,
     positives: Shard,
     documents: Sequence[Shard],
+    proposed: Shard | None = None,
 ) -> Shard:
-    """Mine the hard negatives of one shard of queries from the whole corpus."""
-    index = held(config.index)
+    """Mine the hard negatives of one shard of queries from the whole corpus.
+
+    Args:
+        space: The run's folders.
+        config: The run.
+        candidates: Of retrieve.
+        positives: Of relabel.
+        documents: The corpus.
+        proposed: What other miners propose for the queries of this shard.
+    """
 
     def compute() -> Outcome:
+        queries = EmbeddedQueries.from_table(candidates.table("vectors"))
+        corpus = open_corpus(space, config, documents)
         result = mine(
-            EmbeddedQueries.from_table(candidates.table("vectors")),
+            queries,
             positives.table("positives"),
-            open_corpus(space, config, documents),
-            index,
+            corpus,
+            open_index(space, config, corpus, documents),
             config.mining,
             seed=config.seed,
+            extra=_other_proposals(config, proposed, queries, corpus),
         )
         return outcome_of(result)
 
@@ -504,7 +530,8 @@ def mine_shard(
             "mine",
             config=config.mining.identity(),
             seed=config.seed,
-            index=index.identity(),
+            index=config.index.identity(),
+            proposed="" if proposed is None else proposed.digest,
             candidates=candidates.digest,
             positives=positives.digest,
             documents=[shard.digest for shard in documents],
@@ -513,6 +540,18 @@ def mine_shard(
     )
     advance(positives.counts.kept)
     return shard
+
+
+def _other_proposals(
+    config: RunConfig, proposed: Shard | None, queries: EmbeddedQueries, corpus: CorpusView
+) -> list[Proposals]:
+    """Return what the configured miners propose, after fusion with what was retrieved."""
+    if proposed is None:
+        return []
+    table = proposed.table("proposals")
+    sources = [f"dense:{config.encoder.name}", *(m.source for m in config.mining.miners)]
+    every = [Proposals.from_scores(table, s, queries.query_ids, corpus) for s in sources]
+    return fuse(every, corpus.id_order, config.mining.fusion)[1:]
 
 
 def _tables(shard: Shard) -> dict[str, pa.Table]:

@@ -12,7 +12,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import stages
+from flows import miners, stages
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 
@@ -34,4 +34,7 @@ retrieve = _task(stages.retrieve_shard, "retrieve")
 round_trip = _task(stages.round_trip_shard, "round-trip")
 find_low_yield = _task(stages.find_low_yield, "find-low-yield")
 relabel = _task(stages.relabel_shard, "relabel")
+prepare_miners = _task(miners.prepare_miners, "prepare-miners")
+propose = _task(miners.propose_shard, "propose")
+measure_recall = _task(miners.measure_run_recall, "measure-recall")
 mine = _task(stages.mine_shard, "mine")

@@ -32,6 +32,11 @@ class Workspace:
         return self.work / "vectors"
 
     @property
+    def indexes(self) -> Path:
+        """Return the folder of indexes that are kept, of miners and approximate ones."""
+        return self.work / "indexes"
+
+    @property
     def journal(self) -> Path:
         """Return the request journal."""
         return self.work / "journal.sqlite"

@@ -48,6 +48,8 @@ class EmbeddedQueries:
         languages: Q language tags.
         source_doc_ids: Q ids of the documents they were written for.
         vectors: (Q, D) float32 unit rows.
+        truncated: How many queries are longer than the encoder reads; counted when they were
+            embedded, not carried by `to_table`.
     """
 
     query_ids: list[str]
@@ -55,6 +57,7 @@ class EmbeddedQueries:
     languages: list[str]
     source_doc_ids: list[str]
     vectors: npt.NDArray[np.float32]
+    truncated: int = 0
 
     @classmethod
     def embed(cls, queries: pa.Table, encoder: Encoder) -> EmbeddedQueries:
@@ -66,6 +69,7 @@ class EmbeddedQueries:
             queries["query_language"].to_pylist(),
             queries["source_doc_id"].to_pylist(),
             checked_vectors(encoder, texts, "query"),
+            int(encoder.is_truncated(texts, "query").sum()),
         )
 
     def to_table(self) -> pa.Table:

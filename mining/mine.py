@@ -23,6 +23,8 @@ from mining.embed import EmbeddedQueries
 from mining.filters import FILTERS, CodeRule, Filter
 from mining.indexes import Index
 from mining.known import Anchor, Known
+from mining.merge import FusionConfig
+from mining.miners import MINERS, Miner
 from mining.proposals import Proposals
 from mining.search import pair_scores
 from mining.select import SelectionConfig, Survivors, select
@@ -41,6 +43,13 @@ def _dump(rule: Filter) -> dict[str, Any]:
 AnyFilter = Annotated[Filter, BeforeValidator(FILTERS.build), PlainSerializer(_dump)]
 
 
+def _dump_miner(miner: Miner) -> dict[str, Any]:
+    return {MINERS.key: miner.name, **miner.model_dump(mode="json")}
+
+
+AnyMiner = Annotated[Miner, BeforeValidator(MINERS.build), PlainSerializer(_dump_miner)]
+
+
 class MiningConfig(Part):
     """How hard negatives are mined.
 
@@ -50,11 +59,14 @@ class MiningConfig(Part):
             (NV-Retriever). Known positives go first and bounds second wherever they stand; the
             others run in this order.
         anchor: Which positive bounds are relative to when a query has several: the lowest scoring
-            ("min", NeMo; safest), the highest ("max", sentence-transformers) or the mean.
+            ("min", NeMo and sentence-transformers 6.2; safest), the highest ("max", KaLM) or the
+            mean.
         max_above: A query whose anchor has more documents above it is weak and rejected: the
             encoder does not find its positive. Arctic drops beyond 1,000, KaLM beyond 50; None
             keeps all.
         selection: How survivors are chosen.
+        miners: Others that propose candidates beside the encoder's own search.
+        fusion: How what they propose becomes one list with what the encoder retrieves.
         on_shortfall: "drop" rejects a query with fewer negatives (Arctic), "keep" keeps the short
             list (NeMo), "random_fill" adds random documents that no rule on what documents share
             or on an upper bound forbids (KaLM, FlagEmbedding); their source is `random`.
@@ -74,6 +86,8 @@ class MiningConfig(Part):
     anchor: Anchor = "min"
     max_above: int | None = Field(default=None, ge=0)
     selection: SelectionConfig = SelectionConfig()
+    miners: tuple[AnyMiner, ...] = ()
+    fusion: FusionConfig = FusionConfig()
     on_shortfall: Policy = "drop"
 
     @field_validator("rules")
@@ -97,12 +111,24 @@ class MiningConfig(Part):
             )
         return rules
 
+    @field_validator("miners")
+    @classmethod
+    def _miners_have_names_of_their_own(cls, miners: tuple[Miner, ...]) -> tuple[Miner, ...]:
+        sources = [miner.source for miner in miners]
+        if len(set(sources)) < len(sources):
+            raise ValueError(
+                f"`mining.miners` must have different names, but are {sources} instead. Give a "
+                "second dense miner a `label`."
+            )
+        return miners
+
     def identity(self) -> dict[str, Any]:
         """Return JSON of everything that decides the negatives."""
         return {
-            **self.model_dump(mode="json", exclude={"rules", "selection"}),
+            **self.model_dump(mode="json", exclude={"rules", "selection", "miners"}),
             "selection": self.selection.identity(),
             "rules": [rule.identity() for rule in self.rules],
+            "miners": [miner.identity() for miner in self.miners],
         }
 
 

@@ -40,6 +40,9 @@ class Plugin(Part):
         """
         return {"name": self.name, "version": self.version, **self.model_dump(mode="json")}
 
+    def close(self) -> None:
+        """Free what was loaded; the next use loads it again. The default loads nothing."""
+
 
 def _rebuilt(kind: type[Plugin], settings: dict[str, Any]) -> Plugin:
     return kind.model_validate(settings)

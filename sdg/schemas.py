@@ -132,6 +132,16 @@ NEGATIVES = pa.schema(
     ]
 )
 
+MINER_SCORES = pa.schema(
+    [
+        ("query_id", pa.string()),
+        ("doc_id", pa.string()),
+        ("source", pa.string()),  # the miner: "bm25", "dense:<encoder>"
+        ("rank", pa.int32()),  # 0-based, in that miner's own list
+        ("score", pa.float32()),  # in that miner's own scale, higher is better
+    ]
+)
+
 PROVENANCE = pa.struct(
     [
         ("source_doc_id", pa.string()),

@@ -40,9 +40,17 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
+        ("bm25s", {"mining/miners/bm25_index.py"}),
         ("faiss", {"mining/indexes/faiss_library.py"}),
         ("lingua", {"sdg/language.py"}),
-        ("vllm", {"sdg/llm/vllm_core.py", "sdg/llm/vllm_engine.py"}),
+        (
+            "vllm",
+            {
+                "sdg/llm/vllm_core.py",
+                "sdg/llm/vllm_engine.py",
+                "mining/encoders/vllm_pooling.py",
+            },
+        ),
         ("sqlite3", {"sdg/llm/journal.py"}),
     ],
 )
@@ -66,7 +74,8 @@ def test_no_library_imports_models_when_it_is_imported() -> None:
     """The command line must answer at once: heavy libraries load when they are needed."""
     code = (
         "import sys, flows.config, data_cards.verify\n"
-        "heavy = {'torch', 'vllm', 'faiss', 'prefect', 'datasets', 'lingua', 'transformers'}\n"
+        "heavy = {'torch', 'vllm', 'faiss', 'bm25s', 'prefect', 'datasets', 'lingua'}\n"
+        "heavy |= {'transformers'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

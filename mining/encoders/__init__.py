@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from sdg.errors import ConfigError
 from sdg.part import Plugin
 from sdg.registry import Registry
 
@@ -59,6 +60,46 @@ class Encoder(Plugin):
         """
         del side
         return np.zeros(len(texts), bool)
+
+
+def prompt_of(prompts: Mapping[str, str | None], side: Side) -> str:
+    """Return the prompt for `side` among those a model was saved with; "" if there is none.
+
+    sentence-transformers documents the same names, but in 6.2 its empty entry "document" hides the
+    prompts that a model calls "passage" or "corpus".
+    """
+    names = ("query",) if side == "query" else ("document", "passage", "corpus")
+    return next((prompt for name in names if (prompt := prompts.get(name))), "")
+
+
+def shorten(vectors: Floats, dimension: int | None) -> Floats:
+    """Return the first numbers of every vector, at unit length again.
+
+    Only for models trained for it (Matryoshka): of another model's nearest documents a fifth were
+    lost when this was measured.
+
+    Args:
+        vectors: (N, D) float32.
+        dimension: At most D; None returns `vectors`.
+
+    Returns:
+        (N, dimension) float32; a row that is zero there stays zero.
+
+    Raises:
+        ConfigError: If `dimension` is greater than D.
+
+    Reference: Kusupati et al. 2022, Matryoshka Representation Learning, arXiv 2205.13147.
+    """
+    if dimension is None or dimension == vectors.shape[1]:
+        return vectors
+    if dimension > vectors.shape[1]:
+        raise ConfigError(
+            f"`truncate_dimension` must be at most the model's {vectors.shape[1]}, but is "
+            f"{dimension} instead. Leave it out for whole vectors."
+        )
+    cut = vectors[:, :dimension].astype(np.float64)
+    lengths = np.sqrt(np.einsum("nd,nd->n", cut, cut))[:, None]
+    return np.divide(cut, lengths, out=np.zeros_like(cut), where=lengths > 0).astype(np.float32)
 
 
 ENCODERS: Registry[Encoder] = Registry("encoder", "mining.encoders")

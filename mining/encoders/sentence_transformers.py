@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PrivateAttr
 
-from mining.encoders import ENCODERS, Encoder, Floats, Side
-from sdg import store
+from mining.encoders import ENCODERS, Encoder, Floats, Side, prompt_of, shorten
 from sdg.errors import BackendError, missing_package
-from sdg.ids import fingerprint
+from sdg.model_content import folder_digest
 
 
 @ENCODERS.register("sentence_transformers")
@@ -30,6 +29,8 @@ class SentenceTransformers(Encoder):
         query_prompt: Put before every query; None: the model's own query prompt, if it has one.
         document_prompt: Put before every document; None: the model's own document prompt.
         max_seq_length: Tokens read of a text; None: the model's own limit.
+        truncate_dimension: Keep only so many numbers of each vector, for models trained for it
+            (Matryoshka); see `mining.encoders.shorten`.
         dtype: Of the weights while computing; vectors are float32 always.
         device: "cpu", "cuda", "cuda:1" ...; asking for one that is not there is an error.
         batch_size: Texts per forward pass.
@@ -41,6 +42,7 @@ class SentenceTransformers(Encoder):
     query_prompt: str | None = None
     document_prompt: str | None = None
     max_seq_length: int | None = Field(default=None, ge=8)
+    truncate_dimension: int | None = Field(default=None, ge=1)
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     device: str = "cpu"
     batch_size: int = Field(default=32, ge=1)
@@ -57,13 +59,14 @@ class SentenceTransformers(Encoder):
         """Return the commit of a hub model, or the hash of a folder's files."""
         if self._revision is None:
             folder = Path(self.model)
-            self._revision = _hash_folder(folder) if folder.is_dir() else self._commit()
+            self._revision = folder_digest(folder) if folder.is_dir() else self._commit()
         return self._revision
 
     @property
     def dimension(self) -> int:
         """Length of every vector; loads the model."""
-        return int(self._load().get_embedding_dimension())
+        whole = int(self._load().get_embedding_dimension())
+        return min(self.truncate_dimension or whole, whole)
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """Return (N, D) unit vectors."""
@@ -73,13 +76,13 @@ class SentenceTransformers(Encoder):
         encode = model.encode_query if side == "query" else model.encode_document
         vectors = encode(
             list(texts),
-            prompt=self._own_prompt(side),
+            prompt=self._prompt(model, side),
             batch_size=self.batch_size,
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,
         )
-        return np.ascontiguousarray(vectors, np.float32)
+        return shorten(np.ascontiguousarray(vectors, np.float32), self.truncate_dimension)
 
     def is_truncated(self, texts: Sequence[str], side: Side) -> npt.NDArray[np.bool_]:
         """Return (N,) bool: True where prompt and text exceed the model's token limit."""
@@ -87,14 +90,13 @@ class SentenceTransformers(Encoder):
         limit = model.max_seq_length
         if limit is None or not texts:
             return np.zeros(len(texts), bool)
-        prompt = self._own_prompt(side)
-        if prompt is None:
-            prompt = (model.prompts or {}).get(side) or ""
+        prompt = self._prompt(model, side)
         ids = model.tokenizer([prompt + t for t in texts], truncation=False, verbose=False)
         return np.array([len(i) > limit for i in ids["input_ids"]], bool)
 
-    def _own_prompt(self, side: Side) -> str | None:
-        return self.query_prompt if side == "query" else self.document_prompt
+    def _prompt(self, model: Any, side: Side) -> str:  # noqa: ANN401 - the library's
+        given = self.query_prompt if side == "query" else self.document_prompt
+        return prompt_of(model.prompts or {}, side) if given is None else given
 
     def _commit(self) -> str:
         config = getattr(self._load()[0].auto_model, "config", None)
@@ -140,8 +142,3 @@ def _load_model(settings: SentenceTransformers) -> Any:  # noqa: ANN401
     if settings.max_seq_length is not None:
         model.max_seq_length = settings.max_seq_length
     return model
-
-
-def _hash_folder(folder: Path) -> str:
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return fingerprint([[p.relative_to(folder).as_posix(), store.sha256_of(p)] for p in files])

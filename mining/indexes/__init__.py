@@ -13,6 +13,8 @@ from sdg.part import Plugin
 from sdg.registry import Registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mining.corpus import CorpusView
     from mining.search import Floats, Found, Wanted
 
@@ -40,6 +42,21 @@ class Index(Plugin):
             DataError: If a document's vector is not finite.
             BackendError: If what the back-end needs is missing.
         """
+
+    def prepare(self, corpus: CorpusView, folder: Path, fingerprint: str) -> None:
+        """Make or open what searching `corpus` needs; an exact index needs nothing.
+
+        To be called before the first search in every process; what is there and whole is kept.
+
+        Args:
+            corpus: The whole corpus.
+            folder: Of all indexes.
+            fingerprint: Of the corpus and of what made its vectors.
+        """
+
+    def describe(self) -> str:
+        """Return who searches, for the manifest and the card."""
+        return self.name
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the result: of an exact back-end, nothing but that it is exact."""

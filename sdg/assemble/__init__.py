@@ -15,7 +15,13 @@ must be where the ids of one call exceed 2 GiB (about 60 million listed document
 """
 
 from sdg.assemble.config import AssembleConfig
-from sdg.assemble.files import PlannedFile, plan_corpus_files, plan_files, plan_rejected_files
+from sdg.assemble.files import (
+    PlannedFile,
+    plan_corpus_files,
+    plan_files,
+    plan_miner_files,
+    plan_rejected_files,
+)
 from sdg.assemble.rows import (
     CORPUS,
     ROWS,
@@ -42,6 +48,7 @@ __all__ = [
     "join_rows",
     "plan_corpus_files",
     "plan_files",
+    "plan_miner_files",
     "plan_rejected_files",
     "used_ids",
 ]

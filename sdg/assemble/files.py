@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sdg.assemble import arrow_lists
 from sdg.assemble.config import AssembleConfig
 from sdg.assemble.rows import CORPUS
-from sdg.schemas import REJECTIONS, check_table
+from sdg.schemas import MINER_SCORES, REJECTIONS, check_table
 
 # Bytes counted per row and per listed document besides their texts; deliberately too many.
 _ROW_BYTES, _ENTRY_BYTES = 1024, 128
@@ -68,6 +68,13 @@ def plan_rejected_files(rejections: pa.Table, config: AssembleConfig) -> list[Pl
     check_table(rejections, REJECTIONS, "rejections")
     sizes = pc.binary_length(rejections["row"]).to_numpy().astype(np.int64) + _ROW_BYTES
     return _cut(rejections, sizes, "rejected", config.max_shard_bytes)
+
+
+def plan_miner_files(scores: pa.Table, config: AssembleConfig) -> list[PlannedFile]:
+    """Return which miners' scores go to which file: `miners-<index>-of-<number>.parquet`."""
+    check_table(scores, MINER_SCORES, "miners")
+    sizes = np.full(scores.num_rows, _ENTRY_BYTES, np.int64)
+    return _cut(scores, sizes, "miners", config.max_shard_bytes)
 
 
 def _cut(table: pa.Table, sizes: Integers, stem: str, limit: int) -> list[PlannedFile]:

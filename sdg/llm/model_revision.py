@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdg import store
-from sdg.errors import BackendError, ConfigError
-from sdg.ids import fingerprint
+from sdg.errors import ConfigError
 from sdg.llm.packaged_weights import PREFIX, ensure_model, packaged_revision
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+from sdg.model_content import folder_digest, hub_commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +47,11 @@ def resolve_model(model: str, revision: str | None) -> ResolvedModel:
         return ResolvedModel(str(folder), None, packaged_revision(folder))
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return ResolvedModel(str(folder), None, revision or _folder_digest(folder))
+        return ResolvedModel(str(folder), None, revision or folder_digest(folder))
     if model.startswith((".", "/", "~")) or model.count("/") != 1:
         raise ConfigError(
             "`model` must be 'packaged:<name>', an existing folder, or a hub name of the form "
             f"'owner/name', but is {model!r} instead. Correct the name or the path."
         )
-    commit = _hub_commit(model, revision or "main")
+    commit = hub_commit(model, revision or "main")
     return ResolvedModel(model, commit, commit)
-
-
-def _folder_digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    content = [[path.relative_to(folder).as_posix(), store.sha256_of(path)] for path in files]
-    return f"folder-sha256:{fingerprint(content)}"
-
-
-def _hub_commit(model: str, revision: str) -> str:
-    if _COMMIT.fullmatch(revision):
-        return revision
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        commit = HfApi().model_info(model, revision=revision).sha
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise BackendError(
-            f"The hub must tell the commit of {model!r} at {revision!r}, but asking gave: {error}. "
-            "Give `model_revision` as the full commit (40 hex digits) to work without asking, or "
-            "`model` as a folder.",
-            retryable=True,
-        ) from error
-    if commit is None:
-        raise BackendError(f"The hub must tell the commit of {model!r}, but gave none. Give it.")
-    return commit

@@ -6,18 +6,15 @@ several threads share vLLM's batch.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from sdg.errors import BackendError
 from sdg.llm import Reply, Score
+from sdg.vllm_process import VLLM_LOCK
 
 Answer = Reply | Score
-
-# vLLM keeps global state (its forward context), so two engines in one process take turns too.
-VLLM_LOCK = threading.RLock()
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ import pytest
 
 from sdg.llm import ENGINES, ChatRequest, Engine, Message, Sampling, ScoreRequest
 from sdg.llm.packaged_weights import ensure_model
-from sdg.llm.vllm_engine import set_process_defaults
+from sdg.vllm_process import set_process_defaults
 from tests.sdg.llm.mock_server import closed_port
 
 PASSAGE = "Passage: The lighthouse of Arvik was built in 1874 by Maria Lund.\nQuestion:"
