@@ -198,12 +198,13 @@ class CandidateSearch:
                 judged.dropped[number, numbers] = of_known
             if isinstance(rule, ScoreRule) and not self.extra:
                 continue
-            kept = np.ascontiguousarray(rule.keep(block))
             spared = [i for i, e in enumerate(self.extra, start=1) if rule.name in e.exempt]
-            if spared and not isinstance(rule, KnownPositive):
-                kept |= np.isin(miners, spared)
             dropped = np.zeros(len(numbers), np.int64)
-            kernels.settle(kept, block.alive, dropped)
+            if spared and not isinstance(rule, KnownPositive):
+                kept = np.ascontiguousarray(rule.keep(block) | np.isin(miners, spared))
+                kernels.settle(kept, block.alive, dropped)
+            else:
+                rule.apply(block, dropped)
             judged.dropped[number, numbers] += dropped
             may_be_more &= ~rule.is_exhausted(block)
         judged.depth[numbers] = found.above_upper + num_candidates

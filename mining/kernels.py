@@ -299,6 +299,87 @@ def settle(kept: npt.NDArray[np.bool_], alive: npt.NDArray[np.bool_], dropped: R
 
 
 @compiled
+def settle_bounds(
+    scores: Floats, lower: Floats, upper: Floats, alive: npt.NDArray[np.bool_], dropped: Rows
+) -> None:
+    """Like `settle`, for scores that must be inside bounds; NaN is outside.
+
+    Args:
+        scores: (Q, K) float32.
+        lower: (Q,) float32.
+        upper: (Q,) float32.
+        alive: (Q, K) changed.
+        dropped: (Q,) written.
+    """
+    for q in range(scores.shape[0]):
+        low, high = lower[q], upper[q]
+        before, after = np.int32(0), np.int32(0)
+        for k in range(scores.shape[1]):
+            is_alive = alive[q, k]
+            stays = is_alive & (scores[q, k] >= low) & (scores[q, k] <= high)
+            before += np.int32(1) if is_alive else np.int32(0)
+            after += np.int32(1) if stays else np.int32(0)
+            alive[q, k] = stays
+        dropped[q] = before - after
+
+
+@compiled
+def settle_shared(
+    rows: Rows,
+    codes: npt.NDArray[np.int32],
+    positive_rows: Rows,
+    offsets: Rows,
+    alive: npt.NDArray[np.bool_],
+    dropped: Rows,
+) -> None:
+    """Like `settle`, for documents that must not share a code with a positive.
+
+    Args:
+        rows: (Q, K) of the candidates.
+        codes: (N,) of documents; negative codes equal nothing.
+        positive_rows: (P,) of all positives, query by query.
+        offsets: (Q + 1,) where each query's positives start.
+        alive: (Q, K) changed.
+        dropped: (Q,) written.
+    """
+    for q in range(rows.shape[0]):
+        count = 0
+        for k in range(rows.shape[1]):
+            if not alive[q, k]:
+                continue
+            code = codes[rows[q, k]]
+            if code < 0:
+                continue
+            for place in range(offsets[q], offsets[q + 1]):
+                if codes[positive_rows[place]] == code:
+                    alive[q, k] = False
+                    count += 1
+                    break
+        dropped[q] = count
+
+
+@compiled
+def settle_rows(
+    rows: Rows,
+    positive_rows: Rows,
+    offsets: Rows,
+    alive: npt.NDArray[np.bool_],
+    dropped: Rows,
+) -> None:
+    """Like `settle_shared`, for documents that must not be a positive themselves."""
+    for q in range(rows.shape[0]):
+        dropped[q] = 0
+        for place in range(offsets[q], offsets[q + 1]):
+            positive = positive_rows[place]
+            count = np.int32(0)
+            for k in range(rows.shape[1]):
+                dies = alive[q, k] & (rows[q, k] == positive)
+                count += np.int32(1) if dies else np.int32(0)
+                alive[q, k] = alive[q, k] & (rows[q, k] != positive)
+            dropped[q] += count
+
+
+@compiled
 def first_alive(alive: npt.NDArray[np.bool_], places: Rows, counts: Rows) -> None:
     """Write the places of the first survivors of every query.
 

@@ -66,7 +66,7 @@ def scan(
         slice(start, min(start + _TILE_QUERIES, len(queries)))
         for start in range(0, len(queries), _TILE_QUERIES)
     ]
-    with _workers(min(threads or os.cpu_count() or 1, len(chunks))) as workers:
+    with _workers(min(threads or _processors(), len(chunks))) as workers:
         for first, block in corpus.blocks():
             documents = np.require(block, np.float32, ["C", "W"])
             ready = screen.prepare(documents)
@@ -130,6 +130,12 @@ def _check_finite(documents: Screened, first: int, corpus: CorpusView) -> None:
             f"Vectors must be finite, but that of document {corpus.ids_of(np.array([row]))[0]!r} "
             "holds NaN or infinity instead. Remove the document, or embed it again."
         )
+
+
+def _processors() -> int:
+    # Those this process may use, where the system tells.
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
 @contextmanager

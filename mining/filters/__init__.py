@@ -119,6 +119,15 @@ class Filter(Plugin):
         Only places where `block.alive` is True are read. A row depends on its own query only.
         """
 
+    def apply(self, block: CandidateBlock, dropped: Rows) -> None:
+        """Let die in `block.alive` what the rule does not keep.
+
+        Args:
+            block: `alive` is changed.
+            dropped: (Q,) int64, written: how many died of each query.
+        """
+        kernels.settle(np.ascontiguousarray(self.keep(block)), block.alive, dropped)
+
     def search_depth(self, num_survivors: int) -> int:
         """Return how many candidates to look at first for that many survivors."""
         return num_survivors
@@ -174,6 +183,11 @@ class ScoreRule(Filter):
         lower, upper = self.bounds(block.anchors, block.query_languages)
         return (block.scores >= lower[:, None]) & (block.scores <= upper[:, None])
 
+    def apply(self, block: CandidateBlock, dropped: Rows) -> None:
+        """Do it in one pass; see `Filter.apply`."""
+        lower, upper = self.bounds(block.anchors, block.query_languages)
+        kernels.settle_bounds(block.scores, lower, upper, block.alive, dropped)
+
 
 class CodeRule(Filter):
     """Drops documents that share a code with a positive."""
@@ -185,6 +199,12 @@ class CodeRule(Filter):
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where no positive has the candidate's code."""
         return ~block.shares_with_positive(self.codes(block.corpus))
+
+    def apply(self, block: CandidateBlock, dropped: Rows) -> None:
+        """Do it in one pass; see `Filter.apply`."""
+        positives = block.positive_flat, block.positive_offsets
+        codes = self.codes(block.corpus)
+        kernels.settle_shared(block.rows, codes, *positives, block.alive, dropped)
 
 
 def unbounded(num_queries: int) -> Floats:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mining import kernels
 from mining.corpus import text_code
 from mining.filters import FILTERS, CandidateBlock, Filter, Mask
 
@@ -18,10 +19,10 @@ class ExactDuplicate(Filter):
 
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where the words differ; case and punctuation do not count."""
-        # Only texts that are looked at get a code: the rest of the corpus keeps code 0.
-        codes = np.zeros(len(block.corpus), np.int64)
-        rows = np.unique(np.concatenate([block.rows[block.alive], *block.positive_rows]))
-        codes[rows] = block.corpus.text_codes(rows)
+        codes = np.full(block.rows.shape, -1, np.int64)
+        codes[block.alive] = block.corpus.text_codes(block.rows[block.alive])
         queries = np.array([text_code(text) for text in block.query_texts], np.int64)
-        equals_query = codes[block.rows] == queries[:, None]
-        return ~(equals_query | block.shares_with_positive(codes))
+        out = codes == queries[:, None]
+        positives = block.corpus.text_codes(block.positive_flat)
+        kernels.mark_shared(codes, positives, block.positive_offsets, out)
+        return ~out

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining import kernels
+from mining.filters import FILTERS, CandidateBlock, Filter, Mask, Rows
 
 
 @FILTERS.register("known_positive")
@@ -16,3 +17,8 @@ class KnownPositive(Filter):
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where the candidate is none of the positives."""
         return ~block.is_positive()
+
+    def apply(self, block: CandidateBlock, dropped: Rows) -> None:
+        """Do it in one pass; see `Filter.apply`."""
+        positives = block.positive_flat, block.positive_offsets
+        kernels.settle_rows(block.rows, *positives, block.alive, dropped)

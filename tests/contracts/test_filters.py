@@ -151,3 +151,16 @@ def test_texts_are_compared_in_pieces_without_any_difference(
     assert 0 < whole.sum() < block.alive.sum()
     monkeypatch.setattr(f"mining.filters.{name}._PAIRS", pairs)
     assert _keep(block, name, jaccard=0.3).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_applying_a_rule_lets_die_what_it_does_not_keep_and_counts_it(
+    block: CandidateBlock, name: str
+) -> None:
+    rule = FILTERS.build({"rule": name})
+    before = block.alive.copy()
+    kept = rule.keep(block)
+    dropped = np.full(2, 99)
+    rule.apply(block, dropped)
+    assert np.array_equal(block.alive, before & kept)
+    assert dropped.tolist() == (before & ~kept).sum(axis=1).tolist()

@@ -384,7 +384,7 @@ def test_candidates_of_another_miner_obey_the_bounds_and_keep_their_source(
         INDEXES.build({"index": "exact"}),
         MiningConfig.model_validate({"num_negatives": 3, "rules": rules}),
         seed=1,
-        extra=[_proposed([1, 2, 9, 4, -1])],
+        extra=[_proposed([1, 2, 9, 4])],
     )
     (row,) = result.kept.to_pylist()
     # The search found all ten documents itself, so it owns them all.
