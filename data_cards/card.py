@@ -12,9 +12,10 @@ import yaml
 from data_cards import layout
 from data_cards.escape import Trusted, code, escape_markdown
 from data_cards.manifest import DataSetManifest
-from data_cards.records import Cell
+from data_cards.records import AgreementRecord, Cell
 from data_cards.statistics import DataSetStatistics, Quantiles, RowCount
 from sdg.errors import ContractError
+from sdg.schemas import GIVEN_PAIR
 
 _TEMPLATE = "card.md.j2"
 _SIZES = (
@@ -172,6 +173,7 @@ def _facts(manifest: DataSetManifest, statistics: DataSetStatistics) -> dict[str
         "languages": sorted({entry.query_language for entry in counts}),
         "composition": _composition(counts),
         "splits": _splits(manifest, counts),
+        "given": Share(sum(e.rows for e in counts if e.task == GIVEN_PAIR), statistics.rows),
         "written": Share(_rows(counts, written=True), statistics.rows),
         "written_by_language": _written_by_language(counts),
         "cross_lingual": Share(
@@ -187,6 +189,7 @@ def _facts(manifest: DataSetManifest, statistics: DataSetStatistics) -> dict[str
             for rule in manifest.mining.rules
         ],
         "relabelled": _relabelled(manifest),
+        **_judged(manifest),
         "unreviewed": sorted({p.language for p in manifest.prompts if p.reviewed_by is None}),
         "fallbacks": [fact for fact in manifest.facts if fact.kind == "fallback"],
         "problems": [fact for fact in manifest.facts if fact.kind == "problem"],
@@ -232,6 +235,35 @@ def _relabelled(manifest: DataSetManifest) -> Share | None:
     if manifest.relabel is None:
         return None
     return Share(manifest.relabel.changed, manifest.relabel.queries)
+
+
+def _judged(manifest: DataSetManifest) -> dict[str, Any]:
+    record = manifest.judge
+    if record is None:
+        return {}
+    opinion = record.agreement
+    return {
+        "judged": {
+            "queries": Share(record.queries_flagged, record.queries),
+            "pairs": Share(record.pairs_flagged, record.pairs),
+            "unreadable": Share(record.pairs_unreadable, record.pairs),
+        },
+        "agreement": opinion,
+        "agreement_rates": [] if opinion is None else _rates(opinion),
+    }
+
+
+def _rates(opinion: AgreementRecord) -> list[tuple[str, Share, str, str]]:
+    named = {
+        "both say the same": opinion.same,
+        "flagged by the cascade": opinion.first,
+        "flagged by the second judge": opinion.second,
+        "published negatives that the second judge flags": opinion.false_negatives,
+    }
+    return [
+        (name, Share(r.part, r.whole), f"{100 * r.low:.1f} %", f"{100 * r.high:.1f} %")
+        for name, r in named.items()
+    ]
 
 
 def _spreads(statistics: DataSetStatistics) -> list[tuple[str, Quantiles]]:

@@ -19,6 +19,7 @@ from data_cards.records import (
     EncoderRecord,
     Fact,
     FileRecord,
+    JudgeRecord,
     MiningRecord,
     ModelRecord,
     PromptRecord,
@@ -56,6 +57,7 @@ class DataSetManifest(Part):
         cells: Yield per task, languages and generator.
         mining: Rules and drops.
         relabel: Null if positives were not relabelled.
+        judge: Null if negatives were not judged.
         facts: Fallbacks, known problems, notes.
         files: Path -> checksum of every file in data/, corpus/ and rejected/.
     """
@@ -77,6 +79,7 @@ class DataSetManifest(Part):
     cells: tuple[Cell, ...]
     mining: MiningRecord
     relabel: RelabelRecord | None
+    judge: JudgeRecord | None = None
     facts: tuple[Fact, ...]
     files: dict[str, FileRecord]
 

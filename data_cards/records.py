@@ -216,6 +216,90 @@ class RelabelRecord(Part):
         return self
 
 
+class RateRecord(Part):
+    """A part of a whole, with the 95 % interval of its share.
+
+    Attributes:
+        part: Counted.
+        whole: Of so many.
+        low: Lower end of Wilson's interval.
+        high: Upper end.
+    """
+
+    part: Count
+    whole: Count
+    low: float
+    high: float
+
+
+class AgreementRecord(Part):
+    """What a second judge said of a sample of judged negatives, one of each sampled query.
+
+    Attributes:
+        judge: The second judge.
+        sampled: Pairs of query and candidate asked about.
+        unreadable: Of those, pairs without a verdict of both judges; the rest is compared.
+        same: Both say the same.
+        first: Flagged by the cascade.
+        second: Flagged by the second judge.
+        false_negatives: Sampled pairs published as negatives that the second judge flags.
+        kappa: Cohen's; null if not defined.
+        kappa_low: Lower end of its 95 % bootstrap interval.
+        kappa_high: Upper end.
+    """
+
+    judge: str
+    sampled: Count
+    unreadable: Count
+    same: RateRecord
+    first: RateRecord
+    second: RateRecord
+    false_negatives: RateRecord
+    kappa: float | None
+    kappa_low: float | None
+    kappa_high: float | None
+
+
+class JudgeRecord(Part):
+    """How mined negatives were judged.
+
+    Attributes:
+        judges: The cascade, in order.
+        policy: What a flagged negative does: "remove", "hn_remove" or "relabel".
+        pool: Candidates judged per query, at most.
+        max_flags: A query with more flagged candidates was dropped.
+        queries: Judged.
+        queries_flagged: With at least one flagged candidate.
+        pairs: Query and candidate, judged.
+        pairs_flagged: The candidate answers the query, too.
+        pairs_unreadable: No verdict could be read.
+        left: Reason -> negatives that left rows which stayed.
+        agreement: A second opinion, or null.
+    """
+
+    judges: tuple[str, ...]
+    policy: str
+    pool: Count
+    max_flags: Count
+    queries: Count
+    queries_flagged: Count
+    pairs: Count
+    pairs_flagged: Count
+    pairs_unreadable: Count
+    left: dict[Reason, Count]
+    agreement: AgreementRecord | None
+
+    @model_validator(mode="after")
+    def _check_flagged(self) -> JudgeRecord:
+        if self.pairs_flagged + self.pairs_unreadable > self.pairs:
+            raise ValueError(
+                f"`judge.pairs_flagged` and `pairs_unreadable` must be at most `pairs` "
+                f"({self.pairs}) together, but are {self.pairs_flagged} and "
+                f"{self.pairs_unreadable}."
+            )
+        return self
+
+
 class FileRecord(Part):
     """A published file.
 

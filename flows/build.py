@@ -13,6 +13,7 @@ from flows import resources, tasks
 from flows.artifacts import publish_artifacts
 from flows.config import RunConfig, load_config
 from flows.figures import figures_of
+from flows.judging import Rows, judging_of, with_pool
 from flows.lock import locked
 from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
@@ -92,7 +93,7 @@ def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
 
 
 def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) -> Finished:
-    """Run plan -> generate -> gate -> embed -> retrieve -> round trip -> relabel -> mine."""
+    """Run plan -> generate -> gate -> embed -> retrieve -> round trip -> relabel -> mine, judge."""
     documents = corpus.documents
     plan = plan_shard(space, config, documents)
     run.add("plan", "requests", [plan])
@@ -152,11 +153,13 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
     )
     proposed = propose(run, config, space, documents, list(zip(found, positives, strict=True)))
     calls = [
-        (space, config, q, p, documents, others)
+        (space, with_pool(config), q, p, documents, others)
         for q, p, others in zip(found, positives, proposed, strict=True)
     ]
     total = sum(s.counts.kept for s in positives)
     negatives = run.stage("mine", "candidates", tasks.mine, calls, total=total)
+    mined = [Rows(*row) for row in zip(queries, found, positives, negatives, strict=True)]
+    judged = judge_rows(run, config, space, mined, documents)
     stages = (
         corpus.pieces,
         documents,
@@ -167,6 +170,7 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         checked,
         queries,
         negatives,
+        judged.rejecting,
     )
     return Finished(
         pieces=corpus.pieces,
@@ -174,13 +178,15 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         plan=plan,
         generated=generated,
         queries=queries,
-        positives=positives,
-        negatives=negatives,
+        positives=judged.positives,
+        negatives=judged.negatives,
         rejecting=[shard for shards in stages for shard in shards],
         embedded=embedded,
         prepared=prepared,
         proposed=[shard for shard in proposed if shard is not None],
         recall=recall,
+        judged=judged.rejecting,
+        agreement=judged.agreement,
     )
 
 
@@ -196,3 +202,32 @@ def propose(
         return [None] * len(asked)
     calls = [(space, config, found, positives, documents) for found, positives in asked]
     return list(run.stage("propose", "candidates", tasks.propose, calls))
+
+
+class Judged(NamedTuple):
+    """The shards of the rows after judging: those of mining where nothing was judged."""
+
+    positives: list[Shard]
+    negatives: list[Shard]
+    rejecting: list[Shard]
+    agreement: Shard | None
+
+
+def judge_rows(
+    run: Run, config: RunConfig, space: Workspace, mined: list[Rows], documents: list[Shard]
+) -> Judged:
+    """Run last-ranked negative -> judge -> second opinion, each if it is configured."""
+    if config.relabel.enabled and config.relabel.hard_negative == "last_ranked":
+        calls = [(space, config, rows, documents) for rows in mined]
+        negatives = run.stage("last_ranked", "candidates", tasks.add_last_ranked, calls)
+        mined = [r._replace(negatives=n) for r, n in zip(mined, negatives, strict=True)]
+    if not config.judge.enabled:
+        return Judged([r.positives for r in mined], [r.negatives for r in mined], [], None)
+    judging = judging_of(config)
+    asked = [(space, judging, rows, documents) for rows in mined]
+    total = config.judge.requests_at_most(sum(r.negatives.counts.kept for r in mined))
+    judged = run.stage(
+        "judge", "candidates", tasks.judge, asked, total=total, steps="requests at most"
+    )
+    opinion = run.once(tasks.second_opinion, space, judging, mined, judged, documents)
+    return Judged(judged, judged, judged, opinion)

@@ -95,6 +95,45 @@ def preview(
 
 
 @app.command()
+def mine(  # noqa: PLR0913, PLR0917 - one option each
+    out: Annotated[Path, typer.Option("--out", help="Directory of the data set.")],
+    pairs: Annotated[
+        str | None,
+        typer.Option(help="Queries with positives: Parquet, JSONL, JSON, a folder, a data set."),
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Documents; without it, the positives of all pairs.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A published recipe: nv-embed-v2 …")] = None,
+    query_vectors: Annotated[
+        str | None, typer.Option(help="Ready vectors, one per row of the pairs: .npy, Parquet.")
+    ] = None,
+    document_vectors: Annotated[
+        str | None, typer.Option(help="Ready vectors, one per row of the corpus.")
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Find hard negatives for pairs you already have; what is finished is not done again."""
+    from flows.mine import run_mine
+    from flows.report import print_outcome
+
+    given = {
+        "pairs.path": pairs,
+        "corpus.path": corpus,
+        "vectors.queries": query_vectors,
+        "vectors.documents": document_vectors,
+    }
+    arguments = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    outcome = run_mine(config, preset, out, arguments, set_)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
+
+
+@app.command()
 def show(
     directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
     stage: Annotated[str | None, typer.Option(help="Show rows that this stage rejected.")] = None,
@@ -125,6 +164,29 @@ def show(
     for row in rows:
         console.print(rows_of.describe_row(row), markup=False, highlight=False)
     console.print(f"{len(rows)} rows shown (-n {count})", markup=False)
+
+
+@app.command()
+def relabel(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A YAML file: generators, judge, relabel.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory of the result; default DIR-relabelled.")
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge the negatives of a finished data set, relabel its positives; DIR is not changed."""
+    from flows.relabel_command import relabel_data_set
+    from flows.report import print_outcome
+
+    outcome = relabel_data_set(directory, config, out, set_)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
@@ -21,12 +21,15 @@ from sdg.corpus.readers import READERS, Reader
 from sdg.duplicate_queries import DuplicateQueriesConfig
 from sdg.errors import ConfigError, PairmillError
 from sdg.gates import GATES, Gate
+from sdg.judge.config import JudgeConfig
 from sdg.llm import ENGINES, Engine
 from sdg.part import Part, Plugin
 from sdg.plan import PlanConfig
 from sdg.registry import Registry
 from sdg.relabel.positives import RelabelConfig
 from sdg.round_trip import RoundTripConfig
+
+S = TypeVar("S", bound=Part)
 
 
 def _plugin(registry: Registry[Any]) -> Any:  # noqa: ANN401 - a pydantic annotation
@@ -92,7 +95,7 @@ class RunConfig(Part):
         description: One or two sentences for the card.
         seed: The run's seed; every random choice derives from it and a row's id.
         sources: Where documents come from, read in this order.
-        generators: The LLMs, by the name that plan and relabel refer to.
+        generators: The LLMs, by the name that plan, relabel and judge refer to.
         gates: Rules on queries, in order; the first that rejects owns the row.
         retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
     """
@@ -115,6 +118,7 @@ class RunConfig(Part):
     cell_yield: CellYieldConfig = CellYieldConfig()
     relabel: RelabelConfig
     mining: MiningConfig = MiningConfig()
+    judge: JudgeConfig = JudgeConfig()
     assemble: AssembleConfig = AssembleConfig()
     shards: ShardConfig = ShardConfig()
     runner: RunnerConfig = RunnerConfig()
@@ -125,6 +129,7 @@ class RunConfig(Part):
         wanted = {e.generator for e in self.plan.entries if e.generator}
         if self.relabel.enabled:
             wanted.add(self.relabel.engine)
+        wanted.update(self.judge.engines)
         for name in sorted(wanted - set(self.generators)):
             known = ", ".join(sorted(self.generators)) or "none"
             raise ValueError(
@@ -158,8 +163,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
             the message names every such key with its value.
     """
     file = _find(path)
+    return parse_config(read_settings(file, overrides), str(file))
+
+
+def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the settings in a YAML file with overrides applied; without a file, these alone.
+
+    Raises:
+        ConfigError: If the file is missing or no mapping, or an override is malformed.
+    """
+    values: Any = {}
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file is not None:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"`{file}` must be a readable YAML file, but reading it gave: {error}. "
@@ -172,15 +188,24 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         )
     for override in overrides:
         _apply(values, override)
-    return parse_config(values, str(file))
+    return values
 
 
 def parse_config(values: Mapping[str, Any], name: str) -> RunConfig:
     """Return the configuration in `values`; `name` says in errors where it came from."""
+    return parse_settings(values, name, RunConfig)
+
+
+def parse_settings(values: Mapping[str, Any], name: str, kind: type[S]) -> S:
+    """Return settings of `kind`; `name` says in errors where they came from.
+
+    Raises:
+        ConfigError: If a key is unknown or a value cannot work; the message names each.
+    """
     try:
-        return RunConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
+        lines = [_explain(problem, kind) for problem in error.errors()]
         raise ConfigError(f"`{name}` cannot work:\n" + "\n".join(lines)) from error
     except PairmillError as error:
         raise ConfigError(f"`{name}` cannot work: {error}") from error
@@ -236,7 +261,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         )
 
 
-def _explain(problem: Mapping[str, Any]) -> str:
+def _explain(problem: Mapping[str, Any], kind: type[Part]) -> str:
     where = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "missing":
         return f"  `{where}` must be given, but is missing."
@@ -244,7 +269,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if isinstance(problem["input"], str | int | float | bool | None):
         value = repr(publishable({where.rpartition(".")[2]: problem["input"]}).popitem()[1])
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1])
+        known = _known_keys(problem["loc"][:-1], kind)
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f" Did you mean `{close[0]}`?" if close else ""
         listing = f" Known keys there: {', '.join(known)}." if known else ""
@@ -255,8 +280,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
     return f"  `{where}` is {value}: {problem['msg']}."
 
 
-def _known_keys(location: Sequence[Any]) -> list[str]:
-    model: Any = RunConfig
+def _known_keys(location: Sequence[Any], kind: type[Part]) -> list[str]:
+    model: Any = kind
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
         annotation = getattr(field, "annotation", None)

@@ -44,9 +44,10 @@ def content_figures(manifest: DataSetManifest) -> dict[str, Any]:
         by_task[cell.task] += cell.kept
     counts = {stage.name: stage for stage in manifest.stages}
     changed = manifest.relabel
+    asked = {"requests": counts["plan"].kept} if "plan" in counts else {}
     return {
-        "documents": counts["corpus"].kept,
-        "requests": counts["plan"].kept,
+        "documents": manifest.mining.corpus_documents,
+        **asked,
         "rows": manifest.rows,
         "rows by query language": dict(sorted(by_language.items())),
         "rows by task": dict(sorted(by_task.items())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,16 +16,20 @@ import prompts
 from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
 from flows.config import RunConfig
 from flows.figures import content_figures
+from flows.judging import concat, judge_record, judge_rules, judge_sampling, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
 from flows.resources import Documents, held
 from flows.stages import CODE_VERSIONS
 from mining.encoders import Encoder
+from mining.indexes import Index
+from mining.mine import MiningConfig
 from sdg import assemble, store
 from sdg.errors import ContractError, DataError
 from sdg.ids import fingerprint
+from sdg.judge.config import JudgeConfig
 from sdg.plan import PlanEntry
-from sdg.schemas import NEGATIVES, POSITIVES, QUERIES, REJECTIONS
+from sdg.schemas import GRADES, MINER_SCORES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
 from sdg.shards import UNANSWERED, Counts, Shard
 
 _RESULT_PACKAGES = (
@@ -68,6 +72,8 @@ class Finished(NamedTuple):
         proposed: propose, if there are several miners.
         prepared: What the miners made of the corpus, likewise.
         recall: What approximate indexes find, if there is one.
+        judged: judge; tables "grades" and "judgments" beside those of positives and negatives.
+        agreement: The second opinion, if one was asked for.
     """
 
     pieces: Sequence[Shard]
@@ -82,6 +88,8 @@ class Finished(NamedTuple):
     proposed: Sequence[Shard] = ()
     prepared: Shard | None = None
     recall: Shard | None = None
+    judged: Sequence[Shard] = ()
+    agreement: Shard | None = None
 
 
 def run_fingerprint(config: RunConfig) -> str:
@@ -93,6 +101,7 @@ def run_fingerprint(config: RunConfig) -> str:
     used = {e.generator for e in config.plan.entries if e.generator}
     if config.relabel.enabled:
         used.add(config.relabel.engine)
+    used.update(config.judge.engines)
     settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
     settings.pop("generators")
     for source in settings["sources"]:
@@ -117,14 +126,24 @@ def run_fingerprint(config: RunConfig) -> str:
             "encoder": [config.encoder.identity(), held(config.encoder).revision()],
             "index": config.index.identity(),
             "miners": miners_identity(config),
+            "judges": judges_identity(config.judge, config.generators, []),
         }
     )
 
 
 def current_outcome(config: RunConfig, directory: Path) -> RunOutcome | None:
-    """Return the outcome of a directory that already is what `config` asks for, or None.
+    """Return the outcome of a directory that already is what `config` asks for, or None."""
+    return finished_outcome(directory, lambda: run_fingerprint(config))
+
+
+def finished_outcome(directory: Path, wanted: Callable[[], str]) -> RunOutcome | None:
+    """Return the outcome of a whole data set with the wanted fingerprint, or None.
 
     A damaged, missing or extra published file means None: publishing again mends it.
+
+    Args:
+        directory: Of the data set.
+        wanted: Computes the fingerprint; called only if the files are whole.
     """
     if not (directory / layout.MANIFEST).is_file() or not (directory / layout.CARD).is_file():
         return None
@@ -135,7 +154,7 @@ def current_outcome(config: RunConfig, directory: Path) -> RunOutcome | None:
         return None
     if any(stage.extra.get(UNANSWERED) for stage in found.stages):
         return None
-    if files != found.files or found.fingerprint != run_fingerprint(config):
+    if files != found.files or found.fingerprint != wanted():
         return None
     stages = tuple(
         StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
@@ -160,8 +179,19 @@ def publish(
     staging = directory / layout.WORK / "publish"
     shutil.rmtree(staging, ignore_errors=True)
     tables = _final_tables(finished)
-    _write_rows(config, staging, finished, tables)
+    corpus = Documents([shard.folder / "kept.parquet" for shard in finished.documents])
+    write_rows(config.assemble, staging, corpus, tables)
     described = _describe(config, staging, finished, stages, tables)
+    finish_directory(staging, directory, described)
+    return described
+
+
+def finish_directory(staging: Path, directory: Path, described: manifest.DataSetManifest) -> None:
+    """Move written files into the published directory, with card and manifest, and check them.
+
+    Raises:
+        ContractError: If the finished directory breaks a promise; it is left without a manifest.
+    """
     text = card.render_card(described, statistics.compute_statistics(staging))
     _move_in(staging, directory)
     store.write_text(directory / layout.CARD, text)
@@ -175,7 +205,6 @@ def publish(
             f"The finished data set must keep every promise, but {len(problems)} are broken: "
             f"{listed}. Please report this; the rows are in {directory}."
         )
-    return described
 
 
 def render_again(directory: Path) -> Path:
@@ -197,55 +226,63 @@ def render_again(directory: Path) -> Path:
     return directory / layout.CARD
 
 
-class _Tables(NamedTuple):
+class FinalTables(NamedTuple):
     """The rows that survived everything."""
 
     queries: pa.Table
     positives: pa.Table
     negatives: pa.Table
     rejections: pa.Table
+    grades: pa.Table
+    miners: pa.Table = MINER_SCORES.empty_table()
 
 
-def _final_tables(finished: Finished) -> _Tables:
-    negatives = _concat(finished.negatives, "kept", NEGATIVES)
+def _final_tables(finished: Finished) -> FinalTables:
+    negatives = concat(finished.negatives, "kept", NEGATIVES)
     if not negatives.num_rows:
         raise DataError(
             "A data set must keep at least one row, but none is left instead. The table "
             "`rejected` of each stage in .work says why; relax the stage that rejects most."
         )
     ids = negatives["query_id"].combine_chunks()
-    queries = _only(_concat(finished.queries, "kept", QUERIES), ids)
-    positives = _only(_concat(finished.positives, "positives", POSITIVES), ids)
-    rejections = _concat(finished.rejecting, "rejected", REJECTIONS)
-    return _Tables(queries, positives, negatives, rejections)
+    queries = only(concat(finished.queries, "kept", QUERIES), ids)
+    positives = only(concat(finished.positives, "positives", POSITIVES), ids)
+    rejections = concat(finished.rejecting, "rejected", REJECTIONS)
+    grades = concat(finished.judged, "grades", GRADES)
+    miners = miner_scores(finished.proposed, negatives)
+    return FinalTables(queries, positives, negatives, rejections, grades, miners)
 
 
-def _concat(shards: Sequence[Shard], name: str, schema: pa.Schema) -> pa.Table:
-    tables = [shard.table(name) for shard in shards]
-    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-
-
-def _only(table: pa.Table, ids: pa.Array) -> pa.Table:
+def only(table: pa.Table, ids: pa.Array) -> pa.Table:
+    """Return the rows whose `query_id` is among `ids`."""
     return table.filter(pc.is_in(table["query_id"], value_set=ids))
 
 
-def _write_rows(config: RunConfig, staging: Path, finished: Finished, tables: _Tables) -> None:
-    queries, positives, negatives, rejections = tables
-    corpus = Documents([shard.folder / "kept.parquet" for shard in finished.documents])
+def write_rows(
+    config: assemble.AssembleConfig, staging: Path, corpus: Documents, tables: FinalTables
+) -> None:
+    """Write data, corpus and rejections into `staging`.
+
+    Args:
+        config: Splits and sizes of files.
+        staging: An empty folder.
+        corpus: Holds every document that rows refer to.
+        tables: The rows that survived everything.
+    """
+    queries, positives, negatives, rejections, grades, miners = tables
     used = assemble.used_ids(queries, positives, negatives)
     documents = assemble.corpus_rows(corpus.rows(used), used)
     groups = assemble.group_table(queries, positives, documents)
-    splits = assemble.assign_splits(groups, config.assemble)
+    splits = assemble.assign_splits(groups, config)
     rows = assemble.join_rows(queries, positives, negatives, splits)
-    for file in assemble.plan_files(rows, documents, config.assemble):
-        filled = assemble.fill_texts(file.rows, documents)
+    for file in assemble.plan_files(rows, documents, config):
+        filled = assemble.fill_texts(file.rows, documents, grades)
         store.write_parquet(staging / layout.DATA / file.name, filled)
-    for file in assemble.plan_corpus_files(documents, config.assemble):
+    for file in assemble.plan_corpus_files(documents, config):
         store.write_parquet(staging / layout.CORPUS / file.name, file.rows)
-    for file in assemble.plan_rejected_files(rejections, config.assemble):
+    for file in assemble.plan_rejected_files(rejections, config):
         store.write_parquet(staging / layout.REJECTED / file.name, file.rows)
-    scores = miner_scores(finished.proposed, negatives)
-    for file in assemble.plan_miner_files(scores, config.assemble):
+    for file in assemble.plan_miner_files(miners, config):
         store.write_parquet(staging / layout.MINERS / file.name, file.rows)
 
 
@@ -268,10 +305,10 @@ def _describe(
     staging: Path,
     finished: Finished,
     stages: Sequence[StageOutcome],
-    tables: _Tables,
+    tables: FinalTables,
 ) -> manifest.DataSetManifest:
     requests = finished.plan.table("kept")
-    parsed = _concat(finished.generated, "kept", QUERIES)
+    parsed = concat(finished.generated, "kept", QUERIES)
     counted = [records.stage_record(s.name, s.unit, s.counts) for s in stages if s.name != "embed"]
     rows = tables.negatives.num_rows
     counted.append(records.stage_record("assemble", "candidates", Counts(rows, rows)))
@@ -283,12 +320,12 @@ def _describe(
             "config": privacy.publishable(config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)),
             "fingerprint": run_fingerprint(config),
             "seeds": {"run": config.seed, "splits": config.assemble.seed},
-            "versions": _versions(),
+            "versions": package_versions(),
             "sources": _sources(config, finished),
             "models": _models(config),
             "prompts": _prompts(config, parsed),
             "encoder": records.EncoderRecord(
-                name=":".join(filter(None, [config.encoder.name, _model_name(config.encoder)])),
+                name=encoder_name(config.encoder),
                 revision=held(config.encoder).revision(),
                 dimensions=held(config.encoder).dimension,
             ),
@@ -297,21 +334,30 @@ def _describe(
             "cells": breakdown.count_cells(
                 requests, parsed, tables.negatives["query_id"].combine_chunks(), tables.rejections
             ),
-            "mining": _mining(config, finished, tables),
+            "mining": mining_record(
+                config.mining,
+                config.index,
+                tables.negatives,
+                sum(shard.counts.kept for shard in finished.documents),
+                config.judge,
+            ),
             "relabel": _relabel(config, stages),
+            "judge": _judge(config, finished, stages),
             "facts": _facts(config, finished, stages),
             "files": manifest.file_records(staging),
         }
     )
 
 
-def _model_name(encoder: Encoder) -> str:
-    """Return the model an encoder was configured with, without the folder it may lie in."""
+def encoder_name(encoder: Encoder) -> str:
+    """Return an encoder's name and model, without the folder that the model may lie in."""
     model = str(getattr(encoder, "model", ""))
-    return Path(model).name if Path(model).is_absolute() else model
+    shown = Path(model).name if Path(model).is_absolute() else model
+    return ":".join(filter(None, [encoder.name, shown]))
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of the packages that may change a result."""
     found = {}
     for package in _RESULT_PACKAGES:
         try:
@@ -350,9 +396,12 @@ def _models(config: RunConfig) -> list[records.ModelRecord]:
     ]
     if config.relabel.enabled:
         uses.append(("relabel", config.relabel.engine, None))
+    uses += [("judge", name, None) for name in config.judge.engines]
     for role, name, entry in {(r, n): (r, n, e) for r, n, e in uses}.values():
         engine = config.generators[name]
         sampling: dict[str, Any] = {} if entry is None else _sampling(entry)
+        if role == "judge":
+            sampling = judge_sampling(config.judge, name)
         found.append(
             records.ModelRecord(
                 role=role,
@@ -376,6 +425,9 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
         for scorer in config.relabel.scorers:
             for language in set(parsed["query_language"].to_pylist()):
                 names.add(f"{scorer.name}/{scorer.language_for(language)}")
+    for judge in config.judge.everyone:
+        for language in set(parsed["query_language"].to_pylist()):
+            names.update(judge.prompt_sha256(language))
     found = []
     for name in sorted(names):
         task, _, language = name.partition("/")
@@ -392,9 +444,24 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
     return found
 
 
-def _mining(config: RunConfig, finished: Finished, tables: _Tables) -> records.MiningRecord:
+def mining_record(
+    config: MiningConfig,
+    index: Index,
+    negatives: pa.Table,
+    corpus_documents: int,
+    judge: JudgeConfig | None = None,
+) -> records.MiningRecord:
+    """Return what rules and judge dropped and what was selected, over all finished rows.
+
+    Args:
+        config: Rules and selection.
+        index: Back-end.
+        negatives: NEGATIVES of the finished rows.
+        corpus_documents: Searched.
+        judge: If rows were judged.
+    """
     dropped = (
-        pl.DataFrame(tables.negatives.select(["dropped"]))
+        pl.DataFrame(negatives.select(["dropped"]))
         .explode("dropped")
         .drop_nulls()
         .unnest("dropped")
@@ -409,15 +476,17 @@ def _mining(config: RunConfig, finished: Finished, tables: _Tables) -> records.M
             settings=rule.model_dump(mode="json"),
             dropped=by_reason.get(rule.reason, 0),
         )
-        for rule in config.mining.rules
+        for rule in config.rules
     ]
-    candidates = pc.sum(tables.negatives["search_depth"]).as_py()
-    selected = pc.sum(pc.list_value_length(tables.negatives["negative_ids"])).as_py()
+    if judge is not None:
+        rules += judge_rules(judge, by_reason)
+    candidates = pc.sum(negatives["search_depth"]).as_py()
+    selected = pc.sum(pc.list_value_length(negatives["negative_ids"])).as_py()
     return records.MiningRecord(
-        index=held(config.index).describe(),
-        is_exact=config.index.is_exact,
-        num_negatives=config.mining.num_negatives,
-        corpus_documents=sum(shard.counts.kept for shard in finished.documents),
+        index=held(index).describe(),
+        is_exact=index.is_exact,
+        num_negatives=config.num_negatives,
+        corpus_documents=corpus_documents,
         candidates=candidates,
         rules=tuple(rules),
         selected=selected,
@@ -436,6 +505,14 @@ def _relabel(config: RunConfig, stages: Sequence[StageOutcome]) -> records.Relab
         queries=extra.get("queries_judged", 0),
         changed=extra.get("positives_changed", 0),
     )
+
+
+def _judge(
+    config: RunConfig, finished: Finished, stages: Sequence[StageOutcome]
+) -> records.JudgeRecord | None:
+    extra = next((s.counts.extra for s in stages if s.name == "judge"), {})
+    opinion = finished.agreement
+    return judge_record(config.judge, extra, None if opinion is None else opinion.facts)
 
 
 def _facts(
@@ -469,6 +546,7 @@ def _facts(
             "documents_truncated",
             "queries_truncated",
             "queries_with_unscored_source",
+            "pairs_unreadable",
             UNANSWERED,
         ):
             if stage.counts.extra.get(name):

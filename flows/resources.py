@@ -1,4 +1,4 @@
-"""What a process holds while it works: engines, journals and encoders, each made once.
+"""What a process holds while it works: engines, journals, encoders, a corpus, each made once.
 
 Models take seconds to load and gigabytes to hold, and tasks of one process share them. This is the
 only module state in Pairmill; it lives here because flows decide the life time of everything.
@@ -7,7 +7,7 @@ only module state in Pairmill; it lives here because flows decide the life time 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from flows.progress import BatchProgress
+from mining.corpus import CorpusView
 from sdg.ids import fingerprint
 from sdg.llm.journal import Journal
 from sdg.llm.usage import Usage
@@ -26,6 +27,7 @@ P = TypeVar("P", bound=Plugin)
 _LOCK = threading.RLock()
 _HELD: dict[str, Plugin] = {}
 _JOURNALS: dict[Path, Journal] = {}
+_CORPORA: dict[str, CorpusView] = {}
 
 
 def held(plugin: P) -> P:
@@ -44,6 +46,20 @@ def journal(path: Path) -> Journal:
         return _JOURNALS[path]
 
 
+def opened_corpus(key: str, open_: Callable[[], CorpusView]) -> CorpusView:
+    """Return this process's view of a corpus, opened once for all shards of queries.
+
+    Args:
+        key: Of everything that decides what is seen; one view is held at a time.
+        open_: Opens it.
+    """
+    with _LOCK:
+        if key not in _CORPORA:
+            _CORPORA.clear()
+            _CORPORA[key] = open_()
+        return _CORPORA[key]
+
+
 @contextmanager
 def released_at_end() -> Iterator[None]:
     """Close every plug-in and journal of this process when the block ends, however it ends."""
@@ -55,6 +71,7 @@ def released_at_end() -> Iterator[None]:
             journals = list(_JOURNALS.values())
             _HELD.clear()
             _JOURNALS.clear()
+            _CORPORA.clear()
         for plugin in plugins:
             plugin.close()
         for opened in journals:

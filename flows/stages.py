@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from flows.config import RunConfig
 from flows.progress import advance
-from flows.resources import Documents, held, journal
+from flows.resources import Documents, held, journal, opened_corpus
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents
@@ -55,6 +55,15 @@ CODE_VERSIONS = {
     "propose": 1,
     "recall": 1,
     "mine": 2,
+    "given_corpus": 1,
+    "given_pairs": 1,
+    "embed_queries": 1,
+    "last_ranked": 1,
+    "judge": 1,
+    "agreement": 1,
+    "documents": 1,
+    "rows": 1,
+    "relabel_existing": 1,
 }
 
 
@@ -335,9 +344,14 @@ def embed_corpus(space: Workspace, config: RunConfig, documents: Sequence[Shard]
 
 
 def open_corpus(space: Workspace, config: RunConfig, documents: Sequence[Shard]) -> CorpusView:
-    """Return the searchable corpus; vectors stay memory-mapped."""
+    """Return the searchable corpus; vectors stay on disk."""
     paths = [shard.folder / "kept.parquet" for shard in documents]
-    return CorpusView.open(paths, VectorStore(space.vectors, held(config.encoder), "document"))
+    encoder = held(config.encoder)
+    key = [str(space.vectors), encoder.identity(), encoder.revision()]
+    return opened_corpus(
+        fingerprint([*key, [[str(s.folder), s.digest] for s in documents]]),
+        lambda: CorpusView.open(paths, VectorStore(space.vectors, encoder, "document")),
+    )
 
 
 def open_index(

@@ -12,7 +12,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import miners, stages
+from flows import given_stages, given_tables, judging, miners, relabel_rows, stages
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 
@@ -38,3 +38,12 @@ prepare_miners = _task(miners.prepare_miners, "prepare-miners")
 propose = _task(miners.propose_shard, "propose")
 measure_recall = _task(miners.measure_run_recall, "measure-recall")
 mine = _task(stages.mine_shard, "mine")
+add_last_ranked = _task(judging.add_last_ranked_shard, "add-last-ranked")
+judge = _task(judging.judge_shard, "judge")
+relabel_existing = _task(relabel_rows.relabel_existing_shard, "relabel-existing")
+second_opinion = _task(judging.agreement_shard, "second-opinion")
+read_corpus = _task(given_tables.read_corpus, "read-corpus")
+read_given_pairs = _task(given_tables.read_given_pairs, "read-pairs")
+embed_given = _task(given_stages.embed_given, "embed-documents")
+embed_queries = _task(given_stages.embed_queries, "embed-queries")
+mine_given = _task(given_stages.mine_given, "mine-given")

@@ -1,4 +1,4 @@
-"""The searchable corpus: vectors memory-mapped in blocks, attributes as codes, texts on demand."""
+"""The searchable corpus: vectors read block by block, attributes as codes, texts on demand."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mining.texts import ParquetTexts
-from mining.vectors import Places, VectorStore, text_key
+from mining.vector_file import Floats, Rows
+from mining.vectors import Vectors
 from sdg.errors import ConfigError, ContractError
 from sdg.ids import comparison_key
-from sdg.schemas import DOCUMENTS
+from sdg.lookup import ABSENT, Keys, Lookup
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int32]
 
-_COLUMNS = ["doc_id", "language", "entity_key", "group_id", "parent_id"]
-_KEY_ROWS = 8192
 SEARCH_ROWS = 16_384
+# Columns that have no value worth a code: every row has its own, or they hold lists.
+_NO_ATTRIBUTES = frozenset({"text", "natural_texts"})
 
 
 def text_code(text: str) -> int:
@@ -34,52 +35,77 @@ def text_code(text: str) -> int:
 class CorpusView:
     """N documents in the order of their files; a row number stands for a document.
 
-    The order of the files is the order in which they were embedded, so a block of documents is a
-    piece of a file of vectors and is not copied. Between equal scores `id_order` decides.
+    In memory are ids, their order, and four columns as codes: about 100 bytes a document. Vectors
+    are read when asked for and never mapped, texts are decoded when asked for. Between equal scores
+    `id_order` decides. Safe to be asked by several threads.
 
     Attributes:
         doc_ids: (N,) ids.
         id_order: (N,) place of each row in the ascending order of ids.
-        language: (N,) int32 codes into `languages`.
+        language: (N,) int32 codes into `languages`, -1 where it is "".
         languages: Language tags.
         entity: (N,) int32 codes, -1 where the entity is unknown.
         group: (N,) int32 codes, -1 where there is none.
         parent: (N,) int32 codes, -1 where there is none.
-        vectors: The store.
+        vectors: A store, or vectors that were given.
     """
 
-    def __init__(self, texts: ParquetTexts, vectors: VectorStore) -> None:
+    def __init__(
+        self, texts: ParquetTexts, vectors: Vectors, attributes: ParquetTexts | None = None
+    ) -> None:
         """Read ids and attributes; see `open`."""
-        table = texts.columns(_COLUMNS)
-        self.doc_ids: pa.Array = table["doc_id"].cast(pa.large_string()).combine_chunks()
-        self._by_id = np.asarray(pc.sort_indices(self.doc_ids), np.int64)
-        self._check_unique()
-        self.id_order = np.empty(len(self.doc_ids), np.int64)
-        self.id_order[self._by_id] = np.arange(len(self.doc_ids))
-        self.language, self.languages = _codes(table["language"])
-        self.entity, _ = _codes(table["entity_key"])
-        self.group, _ = _codes(table["group_id"])
-        self.parent, _ = _codes(table["parent_id"])
-        self.vectors = vectors
         self._texts = texts
-        self._attributes: dict[str, tuple[npt.NDArray[np.int32], list[str]]] = {}
+        self._sources = [texts] if attributes is None else [texts, attributes]
+        self._read: dict[str, tuple[Codes, list[str]]] = {}
+        self.doc_ids: pa.Array = texts.column("doc_id").cast(pa.large_string()).combine_chunks()
+        self.id_order = self._order_ids()
+        self._ids = Lookup()
+        self._ids.add(_id_keys(self.doc_ids))
+        self.language, languages = _codes(texts.column("language"))
+        self.languages: list[str] = languages.to_pylist()
+        self.entity, _ = _codes(texts.column("entity_key"))
+        self.group, _ = _codes(texts.column("group_id"))
+        self.parent, _ = _codes(texts.column("parent_id"))
+        self.vectors = vectors
         self._text_codes = np.zeros(len(self.doc_ids), np.int64)
-        self._places = self._find_vectors()
+        self._places = vectors.places_of(texts)
+        # Reading left freed memory in Arrow's hands.
+        pa.default_memory_pool().release_unused()
 
     @classmethod
-    def open(cls, paths: Sequence[Path], vectors: VectorStore) -> CorpusView:
+    def open(
+        cls, paths: Sequence[Path], vectors: Vectors, attributes: Sequence[Path] = ()
+    ) -> CorpusView:
         """Return the corpus in DOCUMENTS files.
 
         Texts whose vectors are missing, because a block was damaged, are embedded again.
 
+        Args:
+            paths: DOCUMENTS Parquet files.
+            vectors: Of their texts.
+            attributes: Parquet files with more columns, row for row beside `paths`.
+
         Raises:
-            ContractError: If a doc_id occurs twice.
+            ContractError: If a doc_id occurs twice, or `attributes` has other rows than `paths`.
+            DataError: If there are fewer or more given vectors than documents.
         """
-        return cls(ParquetTexts(paths), vectors)
+        texts = ParquetTexts(paths)
+        beside = ParquetTexts(attributes) if attributes else None
+        if beside is not None and len(beside) != len(texts):
+            raise ContractError(
+                f"Attributes must have one row per document ({len(texts)}), but have {len(beside)} "
+                "instead. Write both from the same table."
+            )
+        return cls(texts, vectors, beside)
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.doc_ids)
+
+    @property
+    def miner(self) -> str:
+        """Return the name under which this corpus's vectors mine: `dense:<encoder>`."""
+        return f"dense:{self.vectors.encoder.name}"
 
     def rows_of(self, doc_ids: Sequence[str]) -> Rows:
         """Return the rows of ids.
@@ -87,36 +113,21 @@ class CorpusView:
         Raises:
             ContractError: If an id is not in the corpus.
         """
-        found = pc.index_in(pa.array(doc_ids, pa.large_string()), value_set=self.doc_ids)
-        if found.null_count:
-            missing = doc_ids[found.is_null().index(True).as_py()]
+        asked = pa.array(doc_ids, pa.large_string())
+        rows = self._ids.find(_id_keys(asked))
+        is_absent = rows == ABSENT
+        # Keys are hashes: the ids themselves decide. Absent rows are replaced by any.
+        found = self.doc_ids.take(pa.array(np.where(is_absent, 0, rows))) if len(self) else asked
+        differs = np.asarray(pc.fill_null(pc.not_equal(found, asked), True))
+        is_absent = is_absent | differs
+        if is_absent.any():
+            missing = doc_ids[int(np.flatnonzero(is_absent)[0])]
             raise ContractError(
                 f"Every positive must be in the corpus, but {missing} is not "
-                f"({found.null_count} missing). Mine against the corpus that the pairs come from."
+                f"({int(is_absent.sum())} missing). Mine against the corpus that the pairs come "
+                "from."
             )
-        return np.asarray(found, dtype=np.int64)
-
-    def attribute(self, name: str) -> tuple[npt.NDArray[np.int32], list[str]]:
-        """Return the values of a column as codes.
-
-        Args:
-            name: A column of DOCUMENTS that holds one value per document; numbers are read as text.
-
-        Returns:
-            (N,) int32 codes, -1 for "" and null, and the value of each code.
-
-        Raises:
-            ConfigError: If there is no such column.
-        """
-        known = [field.name for field in DOCUMENTS if not pa.types.is_nested(field.type)]
-        if name not in known:
-            raise ConfigError(
-                f"A document attribute must be one of {', '.join(known)}, but is {name!r} instead. "
-                "Correct the name of the column."
-            )
-        if name not in self._attributes:
-            self._attributes[name] = _codes(self._texts.columns([name])[name])
-        return self._attributes[name]
+        return rows
 
     def ids_of(self, rows: Rows) -> list[str]:
         """Return the ids of rows."""
@@ -124,13 +135,16 @@ class CorpusView:
         return ids
 
     def vectors_of(self, rows: Rows) -> Floats:
-        """Return (R, D) vectors of rows."""
+        """Return (R, D) vectors of rows, in a fresh array."""
         return self.vectors.read(self._places[rows])
 
-    def blocks(self) -> Iterator[tuple[int, Floats]]:
-        """Yield (first row, (B, D) vectors) over the corpus, B at most SEARCH_ROWS."""
-        for start in range(0, len(self), SEARCH_ROWS):
-            yield start, self.vectors.read(self._places[start : start + SEARCH_ROWS])
+    def blocks(self, rows_per_block: int = SEARCH_ROWS) -> Iterator[tuple[int, Floats]]:
+        """Yield (first row, (B, D) float32 vectors) over the corpus, B at most `rows_per_block`.
+
+        Every block is an array of its own: memory is what the caller holds on to.
+        """
+        for start in range(0, len(self), rows_per_block):
+            yield start, self.vectors.read(self._places[start : start + rows_per_block])
 
     def texts(self, rows: Rows) -> list[str]:
         """Return the texts of rows, which may repeat."""
@@ -144,36 +158,57 @@ class CorpusView:
             self._text_codes[new] = [text_code(text) for text in self._texts.texts(new)]
         return self._text_codes[rows]
 
-    def _check_unique(self) -> None:
-        ordered = self.doc_ids.take(pa.array(self._by_id))
-        if len(ordered) < 2:
-            return
-        twice = pc.index(pc.equal(ordered[1:], ordered[:-1]), True).as_py()
+    def attribute(self, name: str) -> tuple[Codes, list[str]]:
+        """Return any column of the documents as codes, read when first asked for.
+
+        Args:
+            name: A column of DOCUMENTS that holds one value per document, or of the attributes
+                given beside them; numbers are read as text.
+
+        Returns:
+            (N,) int32 codes, -1 where the value is null or "", and the value of each code.
+
+        Raises:
+            ConfigError: If the documents have no such column.
+        """
+        if name not in self._read:
+            source = next((s for s in self._sources if name in s.names), None)
+            if source is None or name in _NO_ATTRIBUTES:
+                known = {name for source in self._sources for name in source.names}
+                raise ConfigError(
+                    f"A document attribute must be one of "
+                    f"{', '.join(sorted(known - _NO_ATTRIBUTES))}, but is {name!r} instead. "
+                    "Correct the name, or keep the column with `corpus.attributes`."
+                )
+            codes, values = _codes(source.column(name))
+            self._read[name] = codes, values.to_pylist()
+        return self._read[name]
+
+    def _order_ids(self) -> Rows:
+        by_id = pc.sort_indices(self.doc_ids)
+        ordered = self.doc_ids.take(by_id)
+        twice = pc.index(pc.equal(ordered[1:], ordered[:-1]), True).as_py() if len(ordered) else -1
         if twice >= 0:
             raise ContractError(
                 f"Documents must have unique ids, but {ordered[twice].as_py()!r} occurs twice. "
                 "Deduplicate the corpus first."
             )
-
-    def _find_vectors(self) -> Places:
-        keys: list[str] = []
-        for start in range(0, len(self), _KEY_ROWS):
-            rows = np.arange(start, min(start + _KEY_ROWS, len(self)))
-            keys += [text_key(text) for text in self._texts.texts(rows)]
-        missing = np.flatnonzero(~self.vectors.has(keys))
-        if len(missing):
-            self.vectors.ensure(
-                self._texts.texts(missing[start : start + _KEY_ROWS])
-                for start in range(0, len(missing), _KEY_ROWS)
-            )
-        return self.vectors.locate(keys)
+        order = np.empty(len(by_id), np.int64)
+        order[np.asarray(by_id)] = np.arange(len(by_id))
+        return order
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
+def _id_keys(ids: pa.Array) -> Keys:
+    """Return (N, 2) hashes of ids, good within this process."""
+    column = pl.Series(ids) if len(ids) else pl.Series([], dtype=pl.String)
+    return np.stack([column.hash(1).to_numpy(), column.hash(2).to_numpy()], axis=1)
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Return (N,) codes, -1 for "" and null, and what each code stands for."""
     encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
-    names: list[str] = encoded.dictionary.to_pylist()
     codes = np.array(encoded.indices.fill_null(-1), np.int32)
-    if "" in names:
-        codes[codes == names.index("")] = -1
-    return codes, names
+    empty = pc.index(encoded.dictionary, "").as_py()
+    if empty >= 0:
+        codes[codes == empty] = -1
+    return codes, encoded.dictionary

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from mining.corpus import CorpusView
+from mining.corpus import SEARCH_ROWS, CorpusView
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -43,9 +43,9 @@ class CorpusPart(CorpusView):
         """Return (R, D) vectors of rows."""
         return self.whole.vectors_of(self.rows[rows])
 
-    def blocks(self) -> Iterator[tuple[int, Floats]]:
+    def blocks(self, rows_per_block: int = SEARCH_ROWS) -> Iterator[tuple[int, Floats]]:
         """Yield (first row, (B, D) vectors), in the order of rows."""
-        for first, block in self.whole.blocks():
+        for first, block in self.whole.blocks(rows_per_block):
             start, end = np.searchsorted(self.rows, [first, first + len(block)])
             if end > start:
                 yield int(start), np.ascontiguousarray(block[self.rows[start:end] - first])

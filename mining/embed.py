@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mining.encoders import Encoder
+from mining.text_keys import write_file_keys
 from mining.vectors import VectorStore, checked_vectors
+from sdg.lookup import keys_of
 
 _BATCH_ROWS = 4096
 
@@ -117,11 +119,15 @@ def embed_documents(
     def batches() -> Iterator[list[str]]:
         nonlocal truncated
         for path in paths:
+            keys = [np.empty((0, 2), np.uint64)]
             for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=["text"]):
                 texts = batch["text"].to_pylist()
+                keys.append(keys_of(texts))
                 truncated += int(store.encoder.is_truncated(texts, store.side).sum())
                 yield texts
                 if on_progress is not None:
                     on_progress(len(texts))
+            # Whoever opens the corpus finds the vectors by these, without reading a text.
+            write_file_keys(store.root, path, np.concatenate(keys))
 
     return EmbedReport(store.ensure(batches()), truncated)

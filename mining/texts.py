@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ class ParquetTexts:
     """The rows of several Parquet files, numbered through in the order of files and rows.
 
     Texts are decoded one row group at a time; the last `_REMEMBERED_BYTES` of them stay in memory.
+    Safe to be asked by several threads.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -39,14 +41,20 @@ class ParquetTexts:
                 starts.append(starts[-1] + rows)
         self._starts = np.array(starts, np.int64)
         self._decoded: OrderedDict[int, pa.Array] = OrderedDict()
+        self._lock = Lock()
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return int(self._starts[-1])
 
-    def columns(self, names: list[str]) -> pa.Table:
-        """Return columns of all rows."""
-        return pa.concat_tables([store.read_parquet(path, names) for path in self.paths])
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the columns; [] without any file."""
+        return pq.read_schema(self.paths[0]).names if self.paths else []
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column of all rows."""
+        return pa.concat_tables([store.read_parquet(path, [name]) for path in self.paths])[name]
 
     def texts(self, rows: Rows) -> list[str]:
         """Return the texts of `rows`, in their order; rows may repeat."""
@@ -60,9 +68,10 @@ class ParquetTexts:
         return out
 
     def _group(self, number: int) -> pa.Array:
-        if number in self._decoded:
-            self._decoded.move_to_end(number)
-            return self._decoded[number]
+        with self._lock:
+            if number in self._decoded:
+                self._decoded.move_to_end(number)
+                return self._decoded[number]
         path, group = self._groups[number]
         try:
             column = pq.ParquetFile(path).read_row_group(group, columns=["text"])["text"]
@@ -73,9 +82,10 @@ class ParquetTexts:
             ) from error
         # 64-bit offsets: a row group of long documents may exceed 2 GiB.
         texts = column.cast(pa.large_string()).combine_chunks()
-        self._decoded[number] = texts
-        while len(self._decoded) > 1 and self._num_bytes() > _REMEMBERED_BYTES:
-            self._decoded.popitem(last=False)
+        with self._lock:
+            self._decoded[number] = texts
+            while len(self._decoded) > 1 and self._num_bytes() > _REMEMBERED_BYTES:
+                self._decoded.popitem(last=False)
         return texts
 
     def _num_bytes(self) -> int:

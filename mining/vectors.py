@@ -1,48 +1,68 @@
-"""Vectors on disk: embedded once per (encoder, revision, side, text), memory-mapped ever after.
+"""Vectors on disk: embedded once per (encoder, revision, side, text), read in pieces ever after.
 
-    <folder>/<encoder key>/<side>/block-00000.npy        (rows, D) float32
-    <folder>/<encoder key>/<side>/block-00000.parquet    key: hash of each row's text
-    <folder>/<encoder key>/<side>/block-00000.json       sha256 of both; written last
+    <folder>/<encoder key>/<side>/block-00000.npy         (rows, D) float32 or float16
+    <folder>/<encoder key>/<side>/block-00000.keys.npy    (rows, 2) uint64: key of each row's text
+    <folder>/<encoder key>/<side>/block-00000.json        sha256 of both; written last
 
-A block whose checksum differs is embedded again. NaN never gets in.
+The encoder key holds the encoder's settings (prompts, truncation), the revision of its weights and
+the storage type. A block whose checksum differs is embedded again. NaN never gets in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from mining.encoders import Encoder, Side
+from mining.text_keys import file_keys, text_key
+from mining.texts import ParquetTexts
+from mining.vector_file import Floats, Rows, VectorFile
 from sdg import store
 from sdg.errors import ContractError, DataError
-from sdg.ids import content_id, fingerprint
+from sdg.ids import fingerprint
+from sdg.lookup import ABSENT, Keys, Lookup, keys_of, parse_keys
 
+__all__ = ["VectorDtype", "VectorStore", "Vectors", "checked_vectors", "text_key"]
+
+# Rows of a block while the store is small: what a crash can lose, minutes on a slow encoder.
 BLOCK_ROWS = 2048
+# Blocks grow with the store, so that ten million vectors are hundreds of files, not thousands.
+_MAX_BLOCK_ROWS = 65_536
+_BLOCKS_PER_SIZE = 32
+_FORMAT = 2
+_TEXT_ROWS = 8192
 
-Floats = npt.NDArray[np.float32]
+VectorDtype = Literal["float32", "float16"]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where N vectors lie in a store.
+class Named(Protocol):
+    """What has a name: an encoder, or the label of vectors that were given."""
 
-    Attributes:
-        block: (N,) number of the block in the store's list.
-        row: (N,) row in the block.
-    """
+    @property
+    def name(self) -> str:
+        """Return the name, as in `dense:<name>`."""
 
-    block: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
 
-    def __getitem__(self, part: slice | npt.NDArray[np.int64]) -> Places:
-        """Return some of the places."""
-        return Places(self.block[part], self.row[part])
+class Vectors(Protocol):
+    """The vectors of a corpus, wherever they come from; what a `CorpusView` stands on."""
+
+    @property
+    def encoder(self) -> Named:
+        """Return what made the vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """Return D."""
+
+    def places_of(self, texts: ParquetTexts) -> Rows:
+        """Return the (N,) place of every document's vector."""
+
+    def read(self, places: Rows) -> Floats:
+        """Return (R, D) float32 vectors at places, in a fresh array."""
 
 
 class VectorStore:
@@ -52,17 +72,33 @@ class VectorStore:
         folder: Of all vectors.
         encoder: Makes what is missing.
         side: "query" or "document".
+        dtype: As stored. "float16" halves the disk and rounds each component to 11 bits (scores
+            move by up to 0.001), so it is part of the key.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, side: Side) -> None:
+    def __init__(
+        self, folder: Path, encoder: Encoder, side: Side, dtype: VectorDtype = "float32"
+    ) -> None:
         self.encoder = encoder
         self.side: Side = side
-        key = fingerprint([encoder.identity(), encoder.revision()])[:16]
+        self.dtype: VectorDtype = dtype
+        self.root = folder
+        key = fingerprint([_FORMAT, encoder.identity(), encoder.revision(), dtype])[:16]
         self.folder = folder / f"{encoder.name}-{key}" / side
-        self._blocks: list[Floats] = []
-        self._keys: list[pa.Array] = []
+        self._blocks: list[VectorFile] = []
+        self._starts = [0]
+        self._lookup = Lookup()
         self._next = 0
         self._load()
+
+    def __len__(self) -> int:
+        """Return the number of vectors."""
+        return self._starts[-1]
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; asks the encoder only if there is no vector yet."""
+        return self._blocks[0].dimension if self._blocks else self.encoder.dimension
 
     def ensure(self, texts: Iterable[Sequence[str]]) -> int:
         """Embed every text that has no vector yet, a block at a time; return how many.
@@ -75,54 +111,62 @@ class VectorStore:
         """
         made = 0
         waiting: dict[str, str] = {}
-        known = {key for keys in self._keys for key in keys.to_pylist()}
         for batch in texts:
-            for text in batch:
-                key = text_key(text)
-                if key not in known:
-                    waiting[key] = text
-                    known.add(key)
-                if len(waiting) == BLOCK_ROWS:
+            # A text may repeat in a batch, and its block may be written in between.
+            written: set[str] = set()
+            for row in np.flatnonzero(self._lookup.find(keys_of(batch)) == ABSENT).tolist():
+                key = text_key(batch[row])
+                if key in waiting or key in written:
+                    continue
+                waiting[key] = batch[row]
+                if len(waiting) >= self._block_rows():
                     made += self._append(waiting)
+                    written |= waiting.keys()
                     waiting = {}
         return made + self._append(waiting)
 
     def has(self, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Return (N,) True where a text, by its `text_key`, has a vector."""
-        return np.asarray(self._index_of(keys).is_valid(), bool)
+        is_there: npt.NDArray[np.bool_] = self._lookup.find(parse_keys(keys)) != ABSENT
+        return is_there
 
-    def locate(self, keys: Sequence[str]) -> Places:
-        """Return where the vectors of texts lie, by `text_key`, in order.
+    def locate(self, keys: Keys) -> Rows:
+        """Return the (N,) places of texts, by (N, 2) keys, in order.
 
         Raises:
             ContractError: If a text was never embedded.
         """
-        found = self._index_of(keys)
-        if found.null_count:
-            missing = keys[found.is_null().index(True).as_py()]
+        found = self._lookup.find(keys)
+        missing = np.flatnonzero(found == ABSENT)
+        if len(missing):
+            high, low = keys[missing[0]].tolist()
+            digits = (high.to_bytes(8, "little") + low.to_bytes(8, "little")).hex()
             raise ContractError(
-                f"Every text must be embedded before it is used, but {missing} is not. "
+                f"Every text must be embedded before it is used, but t{digits} is not. "
                 "Call `ensure` with it first."
             )
-        place = np.asarray(found, np.int64)
-        ends = np.cumsum([len(keys) for keys in self._keys], dtype=np.int64)
-        block = np.searchsorted(ends, place, side="right")
-        starts = np.concatenate([np.zeros(1, np.int64), ends])
-        return Places(block, place - starts[block])
+        return found
 
-    def read(self, places: Places) -> Floats:
-        """Return (N, D) float32 vectors; consecutive rows of one block are not copied."""
-        count = len(places.row)
-        if count == 0:
-            return np.empty((0, self.encoder.dimension), dtype=np.float32)
-        blocks = np.unique(places.block)
-        if len(blocks) == 1 and bool((np.diff(places.row) == 1).all()):
-            return self._blocks[blocks[0]][places.row[0] : places.row[0] + count]
-        out = np.empty((count, self._blocks[blocks[0]].shape[1]), dtype=np.float32)
-        for block in blocks:
-            here = np.flatnonzero(places.block == block)
-            out[here] = self._blocks[block][places.row[here]]
-        return out
+    def places_of(self, texts: ParquetTexts) -> Rows:
+        """Return the places of all documents; a text whose vector is gone is embedded again."""
+        parts = [file_keys(self.root, path) for path in texts.paths]
+        keys = np.concatenate([np.empty((0, 2), np.uint64), *parts])
+        missing = np.flatnonzero(self._lookup.find(keys) == ABSENT)
+        if len(missing):
+            self.ensure(
+                texts.texts(missing[start : start + _TEXT_ROWS])
+                for start in range(0, len(missing), _TEXT_ROWS)
+            )
+        return self.locate(keys)
+
+    def read(self, places: Rows) -> Floats:
+        """Return (N, D) float32 vectors, in the order of places."""
+        if len(places) and bool((np.diff(places) < 0).any()):
+            order = np.argsort(places, kind="stable")
+            out = np.empty((len(places), self.dimension), np.float32)
+            out[order] = self._read_ascending(places[order])
+            return out
+        return self._read_ascending(places)
 
     def gather(self, keys: Sequence[str]) -> Floats:
         """Return (N, D) float32 vectors of texts by `text_key`, in order.
@@ -130,53 +174,60 @@ class VectorStore:
         Raises:
             ContractError: If a text was never embedded.
         """
-        return self.read(self.locate(keys))
+        return self.read(self.locate(parse_keys(keys)))
 
-    def _index_of(self, keys: Sequence[str]) -> pa.Array:
-        known = pa.concat_arrays(self._keys) if self._keys else pa.array([], pa.string())
-        return pc.index_in(pa.array(keys, pa.string()), value_set=known)
+    def _read_ascending(self, places: Rows) -> Floats:
+        if not len(places):
+            return np.empty((0, self.dimension), np.float32)
+        first, last = np.searchsorted(self._starts, [places[0], places[-1]], side="right") - 1
+        if first == last:
+            return self._blocks[first].read(places - self._starts[first])
+        cuts = np.searchsorted(places, self._starts[first : last + 2])
+        out = np.empty((len(places), self.dimension), np.float32)
+        for block in range(first, last + 1):
+            here = slice(cuts[block - first], cuts[block - first + 1])
+            out[here] = self._blocks[block].read(places[here] - self._starts[block])
+        return out
+
+    def _block_rows(self) -> int:
+        return max(BLOCK_ROWS, min(_MAX_BLOCK_ROWS, len(self) // _BLOCKS_PER_SIZE))
 
     def _append(self, texts: dict[str, str]) -> int:
         if not texts:
             return 0
         vectors = checked_vectors(self.encoder, list(texts.values()), self.side)
-        stem = self.folder / f"block-{self._next:05d}"
-        with store.atomic_path(stem.with_suffix(".npy")) as temporary, temporary.open("wb") as out:
-            np.save(out, vectors)
-        store.write_parquet(stem.with_suffix(".parquet"), pa.table({"key": list(texts)}))
-        sums = {s: store.sha256_of(stem.with_suffix(s)) for s in (".npy", ".parquet")}
-        store.write_json(stem.with_suffix(".json"), sums)
-        self._add(stem)
+        files = _files(self.folder, self._next)
+        arrays = {".npy": vectors.astype(self.dtype), ".keys.npy": parse_keys(list(texts))}
+        for suffix, array in arrays.items():
+            with store.atomic_path(files[suffix]) as temporary, temporary.open("wb") as out:
+                np.save(out, np.ascontiguousarray(array))
+        sums = {suffix: store.sha256_of(files[suffix]) for suffix in arrays}
+        store.write_json(files[".json"], sums)
+        self._add(self._next)
         return len(texts)
 
     def _load(self) -> None:
         for path in sorted(self.folder.glob("block-*.json")):
-            stem = path.with_suffix("")
-            self._next = max(self._next, int(stem.name.removeprefix("block-")) + 1)
-            if _is_whole(path):
-                self._add(stem)
+            number = int(path.stem.removeprefix("block-"))
+            files = _files(self.folder, number)
+            self._next = max(self._next, number + 1)
+            if store.is_whole(path, {s: files[s] for s in (".npy", ".keys.npy")}):
+                self._add(number)
             else:
                 path.unlink()
 
-    def _add(self, stem: Path) -> None:
-        self._blocks.append(np.load(stem.with_suffix(".npy"), mmap_mode="r", allow_pickle=False))
-        keys = store.read_parquet(stem.with_suffix(".parquet"))["key"]
-        self._keys.append(keys.combine_chunks())
-        self._next = max(self._next, int(stem.name.removeprefix("block-")) + 1)
+    def _add(self, number: int) -> None:
+        files = _files(self.folder, number)
+        self._blocks.append(VectorFile.open(files[".npy"]))
+        self._starts.append(self._starts[-1] + self._blocks[-1].num_rows)
+        self._lookup.add(np.load(files[".keys.npy"], allow_pickle=False))
+        self._next = max(self._next, number + 1)
 
 
-def _is_whole(manifest: Path) -> bool:
-    try:
-        sums = store.read_json(manifest)
-    except DataError:
-        return False
-    files = {manifest.with_suffix(suffix): value for suffix, value in sums.items()}
-    return all(file.exists() and store.sha256_of(file) == v for file, v in files.items())
-
-
-def text_key(text: str) -> str:
-    """Return the key of a text in every store."""
-    return content_id("t", text)
+def _files(folder: Path, number: int) -> dict[str, Path]:
+    return {
+        suffix: folder / f"block-{number:05d}{suffix}" for suffix in (".npy", ".keys.npy", ".json")
+    }
 
 
 def checked_vectors(encoder: Encoder, texts: Sequence[str], side: Side) -> Floats:

@@ -14,6 +14,9 @@ from sdg.ids import canonical_json
 _STRINGS = pa.list_(pa.string())
 _FLOATS = pa.list_(pa.float32())
 
+# The task of rows that came to Pairmill as pairs: who wrote them is for their source to say.
+GIVEN_PAIR = "given_pair"
+
 NATURAL_TEXT = pa.struct([("kind", pa.string()), ("text", pa.string())])
 
 DOCUMENTS = pa.schema(
@@ -104,8 +107,16 @@ JUDGMENTS = pa.schema(
         ("scorer_scores", pa.list_(pa.struct([("scorer", pa.string()), ("score", pa.float32())]))),
         ("fused_score", pa.float32()),  # RRF, higher is better
         ("fused_rank", pa.int32()),  # 0-based
+        # Of judges of negatives; null where a judgment is the relabelling scorers'.
+        ("judge", pa.string()),  # place in the cascade and name: "0:rlhn"
+        ("grade", pa.int8()),  # 0 irrelevant to 3 answers completely; null if not graded
+        ("is_false_negative", pa.bool_()),  # null: no verdict that can be read
+        ("failure", pa.string()),  # why not; "" if it can
     ]
 )
+
+# A judge's last word on each pair that has one; what becomes the column `relevance`.
+GRADES = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("grade", pa.int8())])
 
 POSITIVES = pa.schema(
     [

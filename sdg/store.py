@@ -6,12 +6,14 @@ is flushed too. Equal tables give equal bytes: fixed compression, row groups and
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from sdg.errors import DataError
 
 ROW_GROUP_ROWS = 8192
 TEMPORARY_MARK = ".tmp-"
+# A file changed so lately could change again without its times showing it.
+_SETTLED_NANOSECONDS = 2_000_000_000
 
 
 @contextmanager
@@ -138,6 +142,37 @@ def sha256_of(path: Path) -> str:
     """Return the sha256 of a file's bytes as 64 hex digits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def remembered_sha256(path: Path) -> str:
+    """Return `sha256_of(path)`, computed again only if size, times or inode differ.
+
+    Remembered for the life of this process, and not at all for a file that was changed in the last
+    two seconds.
+    """
+    status = path.stat()
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED_NANOSECONDS:
+        return sha256_of(path)
+    return _sha256(
+        path.absolute(), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    )
+
+
+def is_whole(manifest: Path, files: Mapping[str, Path]) -> bool:
+    """Return whether every file has the sha256 that `manifest` (JSON) holds under its key."""
+    try:
+        sums = read_json(manifest)
+    except DataError:
+        return False
+    return isinstance(sums, dict) and all(
+        file.is_file() and remembered_sha256(file) == sums.get(key) for key, file in files.items()
+    )
+
+
+@functools.lru_cache(maxsize=65_536)
+def _sha256(path: Path, *state: int) -> str:
+    del state  # part of the key: another state is another file
+    return sha256_of(path)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from mining.corpus import CorpusView
+from mining.corpus import SEARCH_ROWS, CorpusView
 from mining.encoders import shorten
 from mining.indexes import INDEXES
 from mining.indexes.approximate import ApproximateIndex
@@ -71,6 +71,6 @@ class _ShortCorpus(CorpusView):
     def vectors_of(self, rows: Rows) -> Floats:
         return shorten(self.whole.vectors_of(rows), self.dimension)
 
-    def blocks(self) -> Iterator[tuple[int, Floats]]:
-        for first, block in self.whole.blocks():
+    def blocks(self, rows_per_block: int = SEARCH_ROWS) -> Iterator[tuple[int, Floats]]:
+        for first, block in self.whole.blocks(rows_per_block):
             yield first, shorten(block, self.dimension)

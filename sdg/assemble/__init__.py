@@ -5,9 +5,9 @@
     negatives┘                                 ├─► join_rows ─► plan_files ─► fill_texts ─► a file
     documents ─► corpus_rows ──────────────────┴───────────────────────────────┘
 
-`relevance` is null throughout for now: the judgments that exist are rank-fusion scores, which order
-the candidates of one query but are no grades, and a null can be told from a grade while a made-up
-grade cannot. The column already aligns with positives then negatives.
+`relevance` holds judges' grades (`sdg.judge`), of positives then negatives, and null where no judge
+gave one: rank-fusion scores of relabelling order the candidates of one query but are no grades, and
+a null can be told from a grade while a made-up grade cannot.
 
 Memory: ids of all rows at once, texts of one file at a time, texts of the used documents. After
 `assign_splits` rows are independent: `join_rows` may be given a range of query ids at a time. It

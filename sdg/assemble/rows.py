@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdg.assemble import arrow_lists
+from sdg.assemble.relevance import relevance_of
 from sdg.assemble.splits import SPLITS
 from sdg.errors import ContractError
 from sdg.ids import comparison_key
@@ -101,12 +102,13 @@ def join_rows(
     return pa.Table.from_arrays([arrow_lists.one(values[n]) for n in ROWS.names], schema=ROWS)
 
 
-def fill_texts(rows: pa.Table, documents: pa.Table) -> pa.Table:
+def fill_texts(rows: pa.Table, documents: pa.Table, grades: pa.Table | None = None) -> pa.Table:
     """Return `rows` with the texts and languages of their documents, schema EXAMPLES, same order.
 
     Args:
         rows: Schema ROWS; memory grows with these, so pass one planned file at a time.
         documents: Columns `doc_id`, `text`, `language` of at least the documents referred to.
+        grades: GRADES of judges, or None; what they did not grade is null.
 
     Raises:
         ContractError: If a document is missing, or a row's negative is one of its positives by id
@@ -127,8 +129,7 @@ def fill_texts(rows: pa.Table, documents: pa.Table) -> pa.Table:
         languages = documents["language"].take(found)
         values[f"{side}s"] = arrow_lists.lists_of(texts, lengths[side])
         values[f"{side}_languages"] = arrow_lists.lists_of(languages, lengths[side])
-    graded = lengths["positive"] + lengths["negative"]
-    values["relevance"] = arrow_lists.lists_of(pa.nulls(int(graded.sum()), pa.int8()), graded)
+    values["relevance"] = relevance_of(rows, grades)
     return pa.Table.from_arrays(
         [arrow_lists.one(values[name]) for name in EXAMPLES.names], schema=EXAMPLES
     )

@@ -33,6 +33,8 @@ class RelabelConfig(Part):
         candidate_languages: "any", or "source": only documents in the source's language are
             judged. A likelihood compares badly across languages; own.
         max_document_characters: Longer documents are cut there for scoring, and counted; own.
+        hard_negative: "last_ranked" adds the candidate of the lowest fused rank to the mined
+            negatives, tagged `relabel:last_ranked` (Gecko's option); "none" adds nothing.
     """
 
     enabled: bool = True
@@ -48,6 +50,7 @@ class RelabelConfig(Part):
     fuse_retrieval: bool = False
     candidate_languages: Literal["any", "source"] = "source"
     max_document_characters: int = Field(default=2000, ge=1)
+    hard_negative: Literal["none", "last_ranked"] = "none"
 
     @model_validator(mode="after")
     def _check_scorers(self) -> Self:

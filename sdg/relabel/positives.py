@@ -251,5 +251,9 @@ def _judgments(
         scorer_scores=pl.concat_list(entries),
         fused_score=pl.col("fused_score").cast(pl.Float32),
         fused_rank=pl.col("fused_rank").cast(pl.Int32),
+        judge=pl.lit(None, pl.String),
+        grade=pl.lit(None, pl.Int8),
+        is_false_negative=pl.lit(None, pl.Boolean),
+        failure=pl.lit(None, pl.String),
     )
     return table.sort("query_id", "fused_rank").to_arrow().cast(JUDGMENTS)

@@ -220,6 +220,7 @@ def test_loading_faiss_leaves_the_environment_as_it_was(
 def test_a_damaged_block_is_embedded_again_when_the_corpus_is_opened(tmp_path: Path) -> None:
     vectors = np.array([at(i) for i in range(10)], np.float32)
     view = _corpus(tmp_path, vectors)
+    assert isinstance(view.vectors, VectorStore)
     victim = view.vectors.folder / "block-00000.npy"
     data = bytearray(victim.read_bytes())
     data[-1] ^= 1
@@ -231,6 +232,7 @@ def test_a_damaged_block_is_embedded_again_when_the_corpus_is_opened(tmp_path: P
 
 def test_a_damaged_manifest_of_a_block_is_no_block(tmp_path: Path) -> None:
     view = _corpus(tmp_path, np.array([at(0)], np.float32))
+    assert isinstance(view.vectors, VectorStore)
     (view.vectors.folder / "block-00000.json").write_text("{", encoding="utf-8")
     again = VectorStore(tmp_path / "vectors", view.vectors.encoder, "document")
     assert again.ensure([["text 0"]]) == 1

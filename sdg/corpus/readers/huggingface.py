@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from sdg.corpus.columns import TableReader
-from sdg.corpus.files import find_files, identity_of_files
+from sdg.corpus.hub import HubRows
 from sdg.corpus.readers import BATCH_ROWS, READERS
-from sdg.errors import BackendError, DataError
 
 
 @READERS.register("huggingface")
@@ -42,19 +40,11 @@ class HuggingFace(TableReader):
                 text.
             BackendError: If the hub does not answer.
         """
-        import datasets
-
         row = 0
-        try:
-            for batch in self._open().with_format("arrow").iter(batch_size=BATCH_ROWS):
-                table = pa.table(batch)
-                keys = [f"{self.split}:{row + place}" for place in range(table.num_rows)]
-                row += table.num_rows
-                yield self.to_raw(table, keys, f"{self.path} ({self.split})")
-        except (datasets.exceptions.DatasetsError, ValueError, KeyError, OSError) as error:
-            # ArrowInvalid is a ValueError, ArrowIOError an OSError.
-            is_hub = isinstance(error, OSError) and not Path(self.path).exists()
-            raise (self._unreachable(error) if is_hub else self._unreadable(error, row)) from error
+        for table in self._rows().batches(BATCH_ROWS):
+            keys = [f"{self.split}:{row + place}" for place in range(table.num_rows)]
+            row += table.num_rows
+            yield self.to_raw(table, keys, f"{self.path} ({self.split})")
 
     def content_identity(self) -> dict[str, Any]:
         """Return file hashes of a local data set, the commit of one on the hub.
@@ -63,58 +53,7 @@ class HuggingFace(TableReader):
             DataError: If the hub has no such data set.
             BackendError: If the hub does not answer.
         """
-        place = Path(self.path)
-        if place.exists():
-            return {"files": identity_of_files(find_files(self.path, ()), place)}
-        return {"hub": self.path, "commit": self._hub_commit()}
+        return self._rows().content_identity()
 
-    def _open(self) -> Any:  # noqa: ANN401 - Dataset or IterableDataset
-        import datasets
-
-        place = Path(self.path)
-        if (place / "state.json").is_file():
-            return datasets.load_from_disk(self.path)
-        if (place / "dataset_dict.json").is_file():
-            return datasets.load_from_disk(self.path)[self.split]
-        revision = None if place.exists() else self._hub_commit()
-        return datasets.load_dataset(
-            self.path,
-            self.subset or None,
-            split=self.split,
-            revision=revision,
-            streaming=True,
-        )
-
-    def _hub_commit(self) -> str:
-        import huggingface_hub
-        from huggingface_hub.errors import (
-            HfHubHTTPError,
-            HFValidationError,
-            RepositoryNotFoundError,
-        )
-
-        try:
-            info = huggingface_hub.HfApi().dataset_info(self.path, revision=self.revision or None)
-        except (RepositoryNotFoundError, HFValidationError) as error:
-            raise DataError(
-                f"`path` must be a folder that exists or a data set on the hub, but {self.path!r} "
-                f"is neither: {error}. Correct it, or log in if the data set is private."
-            ) from error
-        except (HfHubHTTPError, OSError) as error:
-            raise self._unreachable(error) from error
-        return str(info.sha)
-
-    def _unreadable(self, error: Exception, row: int) -> DataError:
-        return DataError(
-            f"`path` must name a data set with the split {self.split!r}, but reading "
-            f"{self.path!r} after row {row} gave {type(error).__name__}: {error}. Correct "
-            "`path`, `subset`, `split` or `revision`."
-        )
-
-    def _unreachable(self, error: Exception) -> BackendError:
-        return BackendError(
-            f"The hub must answer for the data set {self.path!r}, but gave "
-            f"{type(error).__name__}: {error}. If `path` was meant as a folder, it does not exist "
-            f"below {Path.cwd()}; else try again later.",
-            retryable=True,
-        )
+    def _rows(self) -> HubRows:
+        return HubRows(self.path, self.subset, self.split, self.revision)

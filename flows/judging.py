@@ -1,0 +1,314 @@
+"""Judging in a run: a larger pool is mined, judged and cut; what the card says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import JsonValue
+
+from data_cards import records
+from flows import stages
+from flows.config import RunConfig
+from flows.resources import held, journal
+from flows.workspace import Workspace
+from sdg.judge.agreement import sample_pairs
+from sdg.judge.config import JudgeConfig
+from sdg.judge.negatives import Mined, Wanted, documents_to_judge, judge_negatives
+from sdg.judge.policy import LEFT
+from sdg.judge.second_opinion import ask_second_opinion
+from sdg.llm import ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.relabel.last_ranked import add_last_ranked, documents_to_compare
+from sdg.schemas import JUDGMENTS, NEGATIVES, POSITIVES, QUERIES
+from sdg.shards import UNANSWERED, Counts, Outcome, Shard, finish
+
+
+class JournalAsk:
+    """Reaches the configured engines through the journal; counts what a server left unanswered.
+
+    Args:
+        generators: The configured engines by name.
+        path: The journal's file.
+    """
+
+    def __init__(self, generators: Mapping[str, Engine], path: Path) -> None:
+        self._generators = generators
+        self._path = path
+        self.unanswered = 0
+
+    def complete(self, engine: str, requests: Sequence[ChatRequest]) -> list[Reply]:
+        """Return a reply to each request."""
+        replies = journal(self._path).complete(held(self._generators[engine]), requests)
+        self.unanswered += sum(reply.failure == "server_error" for reply in replies)
+        return replies
+
+    def score(self, engine: str, requests: Sequence[ScoreRequest]) -> list[Score]:
+        """Return a score for each request."""
+        scores = journal(self._path).score(held(self._generators[engine]), requests)
+        self.unanswered += sum(score.failure == "server_error" for score in scores)
+        return scores
+
+
+class Rows(NamedTuple):
+    """The shards of the rows to judge, one of each per shard of the run.
+
+    Attributes:
+        queries: Tables "kept" (QUERIES).
+        found: Tables "candidates" (CANDIDATES).
+        positives: Tables "positives" (POSITIVES) and "judgments" (JUDGMENTS).
+        negatives: Tables "kept" (NEGATIVES).
+    """
+
+    queries: Shard
+    found: Shard
+    positives: Shard
+    negatives: Shard
+
+
+class Judging(NamedTuple):
+    """What judging needs of a run's configuration.
+
+    Attributes:
+        settings: Judges and policy.
+        wanted: Length of the finished lists.
+        generators: The configured engines by name.
+        seed: The run's seed.
+    """
+
+    settings: JudgeConfig
+    wanted: Wanted
+    generators: Mapping[str, Engine]
+    seed: int
+
+
+def judging_of(config: RunConfig) -> Judging:
+    """Return what judging needs of a build's configuration."""
+    mining = config.mining
+    wanted = Wanted(mining.num_negatives, drop_short=mining.on_shortfall == "drop")
+    return Judging(config.judge, wanted, config.generators, config.seed)
+
+
+def with_pool(config: RunConfig) -> RunConfig:
+    """Return `config` as mining sees it: with judging on, each row is given a pool to judge.
+
+    A row whose pool is smaller than `judge.pool` is kept by mining; whether it has enough negatives
+    is decided after judging, by `mining.on_shortfall`.
+    """
+    if not config.judge.enabled:
+        return config
+    mining = config.mining.model_copy(
+        update={
+            "num_negatives": max(config.judge.pool, config.mining.num_negatives),
+            "on_shortfall": "keep",
+        }
+    )
+    return config.model_copy(update={"mining": mining})
+
+
+def held_judges(settings: JudgeConfig) -> JudgeConfig:
+    """Return `settings` with this process's instances of judges, and of the models they hold."""
+    agreement = settings.agreement
+    if agreement is not None:
+        agreement = agreement.model_copy(update={"judge": held(agreement.judge)})
+    judges = tuple(held(judge) for judge in settings.judges)
+    return settings.model_copy(update={"judges": judges, "agreement": agreement})
+
+
+def judges_identity(
+    settings: JudgeConfig, generators: Mapping[str, Engine], languages: Sequence[str]
+) -> dict[str, Any]:
+    """Return JSON of everything but the rows that decides verdicts and what follows from them."""
+    asked = held_judges(settings).everyone
+    engines = {name: held(generators[name]) for name in settings.engines}
+    prompts = {k: v for j in asked for t in languages for k, v in j.prompt_sha256(t).items()}
+    return {
+        "config": settings.model_dump(mode="json"),
+        "judges": [judge.pinned_identity() for judge in asked],
+        "engines": {name: [e.identity(), e.revision()] for name, e in engines.items()},
+        "prompts": prompts,
+    }
+
+
+def add_last_ranked_shard(
+    space: Workspace, config: RunConfig, rows: Rows, documents: Sequence[Shard]
+) -> Shard:
+    """Put the last candidate of relabelling first among the negatives of one shard."""
+    limit = with_pool(config).mining.num_negatives
+
+    def compute() -> Outcome:
+        negatives, judged = rows.negatives.table("kept"), rows.positives.table("judgments")
+        needed = stages.corpus_of(documents).rows(documents_to_compare(negatives, judged))
+        done = add_last_ranked(negatives, judged, rows.found.table("candidates"), needed, limit)
+        count = negatives.num_rows
+        tables = {"kept": done.negatives}
+        return Outcome(tables, Counts(count, count, {}, done.extra))
+
+    return finish(
+        space.shard("last_ranked", rows.negatives.folder.name),
+        stages.identity_of(
+            "last_ranked",
+            limit=limit,
+            found=rows.found.digest,
+            positives=rows.positives.digest,
+            negatives=rows.negatives.digest,
+            documents=[shard.digest for shard in documents],
+        ),
+        compute,
+    )
+
+
+def judge_shard(
+    space: Workspace, judging: Judging, rows: Rows, documents: Sequence[Shard]
+) -> Shard:
+    """Judge the pools of one shard and keep the wanted number of what is left."""
+    settings = judging.settings.model_copy(update={"agreement": None})
+    queries = rows.queries.table("kept")
+    languages = sorted(set(queries["query_language"].to_pylist()))
+
+    def compute() -> Outcome:
+        ask = JournalAsk(judging.generators, space.journal)
+        mined = mined_tables([rows], documents)
+        done = judge_negatives(mined, held_judges(settings), judging.wanted, ask, judging.seed)
+        tables = {
+            "kept": done.result.kept,
+            "rejected": done.result.rejected,
+            "positives": done.positives,
+            "judgments": done.judgments,
+            "grades": done.grades,
+        }
+        extra = {**done.extra, UNANSWERED: ask.unanswered}
+        return Outcome(tables, Counts.of(done.result, **extra))
+
+    return finish(
+        space.shard("judge", rows.negatives.folder.name),
+        stages.identity_of(
+            "judge",
+            **judges_identity(settings, judging.generators, languages),
+            wanted=list(judging.wanted),
+            seed=judging.seed,
+            queries=rows.queries.digest,
+            positives=rows.positives.digest,
+            negatives=rows.negatives.digest,
+            documents=[shard.digest for shard in documents],
+        ),
+        compute,
+    )
+
+
+def agreement_shard(
+    space: Workspace,
+    judging: Judging,
+    rows: Sequence[Rows],
+    judged: Sequence[Shard],
+    documents: Sequence[Shard],
+) -> Shard | None:
+    """Ask the second judge about a sample of the whole run; None if none is configured."""
+    settings, seed = judging.settings, judging.seed
+    agreement = settings.agreement
+    if not settings.enabled or agreement is None:
+        return None
+
+    def compute() -> Outcome:
+        ask = JournalAsk(judging.generators, space.journal)
+        judgments = concat(judged, "judgments", JUDGMENTS)
+        drawn = sample_pairs(judgments, agreement.sample, seed)
+        ids = pa.array([query_id for query_id, _ in drawn], pa.string())
+        mined = mined_tables(rows, documents, ids)
+        kept = concat(judged, "kept", NEGATIVES)
+        opinion = ask_second_opinion((mined, judgments, kept), held_judges(settings), ask, seed)
+        counts = Counts(extra={UNANSWERED: ask.unanswered})
+        return Outcome({"judgments": opinion.judgments}, counts, dict(opinion.figures))
+
+    languages = {t for r in rows for t in r.queries.table("kept", ["query_language"])[0].unique()}
+    return finish(
+        space.shard("agreement", "sample"),
+        stages.identity_of(
+            "agreement",
+            **judges_identity(settings, judging.generators, sorted(map(str, languages))),
+            seed=seed,
+            rows=[[shard.digest for shard in row] for row in rows],
+            judged=[shard.digest for shard in judged],
+            documents=[shard.digest for shard in documents],
+        ),
+        compute,
+    )
+
+
+def mined_tables(
+    rows: Sequence[Rows], documents: Sequence[Shard], query_ids: pa.Array | None = None
+) -> Mined:
+    """Return the tables of several shards as one, with the documents that judging needs.
+
+    Args:
+        rows: Shards.
+        documents: The corpus.
+        query_ids: Only the negatives of these, and the documents that they need; None for all.
+    """
+    negatives = concat([row.negatives for row in rows], "kept", NEGATIVES)
+    if query_ids is not None:
+        negatives = negatives.filter(pc.is_in(negatives["query_id"], value_set=query_ids))
+    positives = concat([row.positives for row in rows], "positives", POSITIVES)
+    queries = concat([row.queries for row in rows], "kept", QUERIES)
+    needed = stages.corpus_of(documents).rows(documents_to_judge(positives, negatives))
+    return Mined(queries, positives, negatives, needed)
+
+
+def concat(shards: Sequence[Shard], name: str, schema: pa.Schema) -> pa.Table:
+    """Return the table called `name` of all shards as one."""
+    tables = [shard.table(name) for shard in shards]
+    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+
+
+def judge_sampling(settings: JudgeConfig, engine: str) -> dict[str, Any]:
+    """Return how the first judge that asks `engine` draws its replies; {} if it only scores."""
+    judge = next(j for j in settings.everyone if j.engine_name == engine)
+    return dict(judge.model_dump(mode="json").get("sampling", {}))
+
+
+def judge_rules(settings: JudgeConfig, dropped: Mapping[str, int]) -> list[records.RuleRecord]:
+    """Return what judging took from the negatives of finished rows, as rules after mining's.
+
+    Args:
+        settings: Of judging.
+        dropped: Reason -> negatives, over all finished rows.
+    """
+    if not settings.enabled:
+        return []
+    values: dict[str, JsonValue] = {
+        "policy": settings.policy,
+        "judges": ", ".join(j.name for j in settings.judges),
+    }
+    return [
+        records.RuleRecord(rule="judge", reason=r, settings=values, dropped=dropped.get(r, 0))
+        for r in LEFT
+    ]
+
+
+def judge_record(
+    settings: JudgeConfig, extra: Mapping[str, int], agreement: Mapping[str, Any] | None
+) -> records.JudgeRecord | None:
+    """Return what the manifest says of judging; None if nothing was judged.
+
+    Args:
+        settings: Of judging.
+        extra: Counts of the stage, over all shards.
+        agreement: Figures of the second opinion, or None.
+    """
+    if not settings.enabled:
+        return None
+    return records.JudgeRecord(
+        judges=tuple(judge.name for judge in settings.judges),
+        policy=settings.policy,
+        pool=settings.pool,
+        max_flags=settings.max_flags,
+        queries=extra.get("queries_judged", 0),
+        queries_flagged=extra.get("queries_flagged", 0),
+        pairs=extra.get("pairs_judged", 0),
+        pairs_flagged=extra.get("pairs_flagged", 0),
+        pairs_unreadable=extra.get("pairs_unreadable", 0),
+        left={reason: extra.get(reason, 0) for reason in LEFT},
+        agreement=None if agreement is None else records.AgreementRecord(**agreement),
+    )

@@ -1,0 +1,84 @@
+"""The flow from given pairs to a published data set with hard negatives: `pairmill mine`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import flow
+
+from flows import resources, tasks
+from flows.figures import figures_of
+from flows.lock import locked
+from flows.mine_config import MineConfig, load_mine_config
+from flows.mine_judging import judge_mined, pool_of
+from flows.mine_manifest import Mined, mine_fingerprint, publish_mined
+from flows.outcome import RunOutcome
+from flows.publish import finished_outcome
+from flows.run import Run
+from flows.runners import task_runner
+from flows.workspace import Workspace
+
+
+def run_mine(
+    config: Path | None,
+    preset: str | None,
+    directory: Path,
+    arguments: Sequence[str],
+    overrides: Sequence[str] = (),
+) -> RunOutcome:
+    """Mine, or resume mining, as the command line says; see `load_mine_config` and `mine_pairs`."""
+    return mine_pairs(load_mine_config(config, preset, arguments, overrides), directory)
+
+
+def mine_pairs(config: MineConfig, directory: Path) -> RunOutcome:
+    """Give pairs hard negatives and publish them as a data set.
+
+    Returns at once if `directory` already holds what the configuration asks for. Otherwise only
+    what is not finished is done, shard by shard of queries.
+
+    Raises:
+        ConfigError: If another run is at work in `directory`.
+        DataError: If pairs, corpus or vectors cannot be used.
+        BackendError: If the encoder or the index fails for good; finished work is kept.
+    """
+    with locked(directory), resources.released_at_end():
+        current = finished_outcome(directory, lambda: mine_fingerprint(config))
+        if current is not None:
+            return current
+        runner = task_runner(config.runner)
+        return _mine_stages.with_options(task_runner=runner)(config, Workspace(directory))
+
+
+@flow(name="pairmill-mine", persist_result=False, validate_parameters=False)
+def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
+    run, start = Run(), time.monotonic()
+    corpus = run.stage("corpus", "documents", tasks.read_corpus, [(space, config)])
+    pairs, added, *parts = run.once(tasks.read_given_pairs, space, config, corpus)
+    run.add("pairs", "pairs", [pairs])
+    documents = [*corpus, added]
+
+    total = sum(shard.counts.kept for shard in documents)
+    embedded = run.stage(
+        "embed", "documents", tasks.embed_given, [(space, config, documents)], total=total
+    )
+    num_pairs, num_queries = pairs.counts.rows_in, sum(part.counts.kept for part in parts)
+    vectors = run.stage(
+        "embed_queries",
+        "queries",
+        tasks.embed_queries,
+        [(space, config, part, num_pairs) for part in parts],
+        total=num_queries,
+    )
+    calls = [
+        (space, config, pool_of(config), part, vector, documents)
+        for part, vector in zip(parts, vectors, strict=True)
+    ]
+    negatives = run.stage("mine", "queries", tasks.mine_given, calls, total=num_queries)
+    rows = list(zip(parts, negatives, strict=True))
+    judged = judge_mined(run, config, space, rows, documents)
+    mined = Mined(corpus, pairs, added, parts, negatives, judged, embedded)
+    manifest = publish_mined(config, space, mined, run.stages)
+    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start)
+    return RunOutcome(space.directory, tuple(run.stages), figures)

@@ -1,0 +1,61 @@
+"""Published mining recipes by name: partial settings that a configuration is laid over.
+
+A preset is a YAML file in `flows/presets/mining/` with a section `mining` and, where the recipe has
+a judge, a section `judge`. `mining: {preset: NAME}` takes it; what the configuration says itself
+wins, a list (`rules`, `judges`) as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sdg.errors import UnknownNameError
+
+FOLDER = Path(__file__).parent / "presets" / "mining"
+KEY = "preset"
+
+
+def preset_names() -> list[str]:
+    """Return the names of all mining presets, in alphabetical order."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Return the settings of a preset.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    if name not in preset_names():
+        raise UnknownNameError("mining.preset", name, preset_names(), "flows/presets/mining")
+    values: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return values
+
+
+def expand_preset(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with `mining.preset` replaced by what it stands for.
+
+    Args:
+        values: As read from a file; without a preset they are returned as they are.
+
+    Raises:
+        UnknownNameError: If the preset is not known.
+    """
+    mining = values.get("mining")
+    if not isinstance(mining, Mapping) or mining.get(KEY) is None:
+        return dict(values)
+    own = {**values, "mining": {k: v for k, v in mining.items() if k != KEY}}
+    return _laid_over(read_preset(str(mining[KEY])), own)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both mappings as one, key by key at every depth; `above` wins."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
+            merged[key] = _laid_over(below[key], above[key])
+    return merged

@@ -1,0 +1,121 @@
+"""A reranker behind HTTP as a judge: `vllm serve` with a ranking model, or another server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from pydantic import Field
+
+from sdg.errors import BackendError, ConfigError
+from sdg.judge import JUDGES
+from sdg.judge.scoring import ScoringJudge
+from sdg.llm.http_pool import Answered, HttpPool, Limits, Unanswered
+
+
+@JUDGES.register("rerank_server")
+class RerankServer(ScoringJudge):
+    """Servers with the route `rerank`: {model, query, documents} -> results of index and score.
+
+    One call per query holds its positives and all its candidates. What a finished shard holds is
+    not asked again; unlike answers of LLMs, single calls are not kept in the journal.
+
+    Attributes:
+        base_urls: One or several, each ending in the version ("http://gpu1:8000/v1").
+        model: The name that the servers know it by.
+        model_revision: What pins the weights, in the user's words.
+        api_key_env: Name of the environment variable that holds the key.
+        max_in_flight: Calls at the same time; speed only, like everything below.
+        timeout_seconds: Longest silence of a server before its call is tried elsewhere.
+        max_attempts: Times that a call is sent at most.
+        backoff_seconds: Longest wait before the second attempt; doubles each time.
+    """
+
+    base_urls: tuple[str, ...] = Field(min_length=1)
+    model: str = Field(min_length=1)
+    model_revision: str
+    api_key_env: str | None = None
+    max_in_flight: int = Field(default=32, ge=1, le=1024)
+    timeout_seconds: float = Field(default=600.0, gt=0)
+    max_attempts: int = Field(default=6, ge=1)
+    backoff_seconds: float = Field(default=1.0, ge=0)
+
+    def identity(self) -> dict[str, Any]:
+        """Return bound, model and given revision; URLs and speed are left out."""
+        kept = ("fraction", "margin", "threshold", "model", "model_revision")
+        return {"name": self.name, "version": self.version, **self.model_dump(include=set(kept))}
+
+    def revision(self) -> str:
+        """Return the revision that the configuration names."""
+        return self.model_revision
+
+    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return one score per pair; NaN where the server refused the call.
+
+        Raises:
+            BackendError: If no server answers.
+            ConfigError: If the variable named by `api_key_env` is not set.
+        """
+        groups = [
+            (query, [text for _, text in own]) for query, own in groupby(pairs, lambda p: p[0])
+        ]
+        found = asyncio.run(self._ask_all(groups, self._headers()))
+        return [score for scores in found for score in scores]
+
+    async def _ask_all(
+        self, groups: Sequence[tuple[str, list[str]]], headers: dict[str, str]
+    ) -> list[list[float]]:
+        limits = Limits(
+            self.max_in_flight, self.timeout_seconds, self.max_attempts, self.backoff_seconds
+        )
+        slots = asyncio.Semaphore(self.max_in_flight)
+        urls = [url.rstrip("/") for url in self.base_urls]
+        async with HttpPool(urls, headers, limits) as pool:
+
+            async def one(query: str, documents: list[str]) -> list[float]:
+                async with slots:
+                    return await self._ask(pool, query, documents)
+
+            async with asyncio.TaskGroup() as tasks:
+                asked = [tasks.create_task(one(*group)) for group in groups]
+        return [task.result() for task in asked]
+
+    async def _ask(self, pool: HttpPool, query: str, documents: list[str]) -> list[float]:
+        body = {"model": self.model, "query": query, "documents": documents}
+        answer = await pool.post(
+            "rerank", body, query, lambda told: _read(told, len(documents)) is not None
+        )
+        if isinstance(answer, Unanswered) or answer.status in (401, 403, 404, 405):
+            raise self._given_up(answer)
+        if answer.status != 200:
+            return [float("nan")] * len(documents)
+        return _read(answer.body, len(documents))
+
+    def _given_up(self, answer: Answered | Unanswered) -> BackendError:
+        told = answer.detail if isinstance(answer, Unanswered) else answer.text
+        return BackendError(
+            f"The judge rerank_server must have a server that ranks with {self.model!r}, but "
+            f"{', '.join(self.base_urls)} says: {told}. Start one, correct `base_urls` (they end "
+            "in /v1), then run the command again.",
+            retryable=isinstance(answer, Unanswered),
+        )
+
+    def _headers(self) -> dict[str, str]:
+        if self.api_key_env is None:
+            return {}
+        key = os.environ.get(self.api_key_env, "")
+        if not key:
+            raise ConfigError(
+                f"`api_key_env` must name a set environment variable, but {self.api_key_env!r} is "
+                "not set. Export it before the run."
+            )
+        return {"Authorization": f"Bearer {key}"}
+
+
+def _read(body: Any, count: int) -> list[float]:  # noqa: ANN401 - any JSON value
+    """Return the scores in the order of the documents; raises if the answer is something else."""
+    scores = {int(entry["index"]): float(entry["relevance_score"]) for entry in body["results"]}
+    return [scores[index] for index in range(count)]
