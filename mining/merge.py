@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -148,7 +148,8 @@ def fuse(proposals: Sequence[Proposals], id_order: Rows, config: FusionConfig) -
     """
     if config.method == "union" or not proposals:
         return list(proposals)
-    return merge(proposals, id_order, constant=config.constant).first(config.top_k).proposals()
+    left = merge(proposals, id_order, constant=config.constant).first(config.top_k).proposals()
+    return [replace(one, exempt=own.exempt) for one, own in zip(left, proposals, strict=True)]
 
 
 class _Flat(NamedTuple):

@@ -5,7 +5,8 @@
 
 What several miners propose is joined by `mining.merge`; `mining.mine` scores it with the encoder,
 so that the bounds relative to the positive hold for every candidate, whoever proposed it. (BM25
-negatives taken as they come were worse than random ones in NV-Retriever, arXiv 2407.15831.)
+negatives taken as they come were worse than random ones in NV-Retriever, arXiv 2407.15831, where
+two miners also agreed on less than 30 % of their first four, and four together gave a small gain.)
 """
 
 from __future__ import annotations

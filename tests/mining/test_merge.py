@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,9 @@ def test_fusion_cuts_to_the_best_of_all_and_union_cuts_nothing() -> None:
     assert fuse(miners, np.arange(10), FusionConfig()) == miners
     a, b = fuse(miners, np.arange(10), FusionConfig(method="rrf", top_k=1))
     assert (a.rows.tolist(), b.rows.tolist()) == ([[3]], [[3]])
+    near = replace(miners[1], exempt=frozenset({"same_parent"}))
+    fused = fuse([miners[0], near], np.arange(10), FusionConfig(method="rrf"))
+    assert [one.exempt for one in fused] == [frozenset(), frozenset({"same_parent"})]
 
 
 @pytest.fixture
