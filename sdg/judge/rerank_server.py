@@ -62,7 +62,14 @@ class RerankServer(ScoringJudge):
         groups = [
             (query, [text for _, text in own]) for query, own in groupby(pairs, lambda p: p[0])
         ]
-        found = asyncio.run(self._ask_all(groups, self._headers()))
+        try:
+            found = asyncio.run(self._ask_all(groups, self._headers()))
+        except ExceptionGroup as group:
+            # Calls run side by side, so one failure comes wrapped with what it cancelled.
+            failed = group.subgroup(BackendError)
+            if failed is None:
+                raise
+            raise failed.exceptions[0] from group
         return [score for scores in found for score in scores]
 
     async def _ask_all(
