@@ -135,7 +135,7 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
     if has_approximate_index(config):
         recall = run.once(tasks.measure_recall, space, config, found, documents)
 
-    calls = [(space, config, q, c) for q, c in zip(unique, found, strict=True)]
+    calls = [(space, config, q, c, documents) for q, c in zip(unique, found, strict=True)]
     checked = run.stage("round_trip", "candidates", tasks.round_trip, calls)
 
     low = run.once(tasks.find_low_yield, space, config, generated, checked)

@@ -50,6 +50,8 @@ class Estimate:
         documents: Of the corpus.
         requests: Over all rows.
         scores: Likelihoods asked for when relabelling, at most.
+        judge_requests: Asked for when judging, at most; those a later judge of a cascade is spared
+            are counted.
         tokens_per_second: The rate assumed for what LLMs write.
         generation_seconds: Tokens written at that rate.
         vector_bytes: Disk for vectors of 768 dimensions, float32.
@@ -59,6 +61,7 @@ class Estimate:
     documents: int
     requests: int
     scores: int
+    judge_requests: int
     tokens_per_second: float
     generation_seconds: float
     vector_bytes: int
@@ -72,6 +75,7 @@ class Estimate:
         return [
             f"documents to embed: {self.documents:,} (up to {self.vector_bytes / 2**20:,.0f} MiB)",
             f"likelihoods to score when relabelling: at most {self.scores:,}",
+            f"requests to judges of negatives: at most {self.judge_requests:,}",
             f"writing takes about {self.generation_seconds:,.0f} s at "
             f"{self.tokens_per_second:,.0f} tokens/s (measured with the demo's model on two CPU "
             "cores; a GPU server writes one or two orders of magnitude faster)",
@@ -163,6 +167,7 @@ def estimate_run(config: RunConfig, plan: Shard, documents: list[Shard]) -> Esti
         documents=total,
         requests=len(requests),
         scores=scores,
+        judge_requests=config.judge.requests_at_most(sum(row.candidates for row in rows)),
         tokens_per_second=_CPU_TOKENS_PER_SECOND,
         generation_seconds=written / _CPU_TOKENS_PER_SECOND,
         vector_bytes=total * _VECTOR_BYTES,

@@ -396,14 +396,20 @@ def retrieve_shard(
 
 
 def round_trip_shard(
-    space: Workspace, config: RunConfig, queries: Shard, candidates: Shard
+    space: Workspace,
+    config: RunConfig,
+    queries: Shard,
+    candidates: Shard,
+    documents: Sequence[Shard],
 ) -> Shard:
     """Keep the queries that find their source again, the best one per request."""
+    size = sum(shard.counts.kept for shard in documents)
+    searched = round_trip.Searched(size, config.seed)
 
     def compute() -> Outcome:
         table = queries.table("kept")
         result = round_trip.check_round_trip(
-            table, candidates.table("candidates"), config.round_trip
+            table, candidates.table("candidates"), config.round_trip, searched
         )
         passed = cell_yield.count_candidates([round_trip.passing_queries(result, table)])
         done = outcome_of(result)
@@ -414,6 +420,7 @@ def round_trip_shard(
         identity_of(
             "round_trip",
             config=config.round_trip.model_dump(mode="json"),
+            searched=None if config.round_trip.pool is None else list(searched),
             queries=queries.digest,
             candidates=candidates.digest,
         ),

@@ -5,21 +5,25 @@
                               └───────────────────────────┴─► rejected
 
 E5 keeps a pair if its document is among the top 2 of a million (nomic's code does the same), KaLM's
-script among the top 50, Promptagator only at rank 1. It also stops ambiguous natural texts:
-"American actress" does not bring back one article of fifty.
+script among the top 50, Promptagator only at rank 1. The rank is over all documents, which may be
+more or fewer than a million; `pool` brings it to the size of a published pool, so that bounds
+compare. It also stops ambiguous natural texts: "American actress" does not bring back one article
+of fifty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from sdg.errors import ContractError
+from sdg.ids import seed_for
 from sdg.part import Part
 from sdg.schemas import CANDIDATES, QUERIES, StageResult, check_table
 from sdg.verdicts import VERDICTS, apply_verdicts
@@ -34,6 +38,9 @@ class RoundTripConfig(Part):
         top_k: The source must be among the top k. 2 is E5's value; 1 is Promptagator's and suits
             small generators; 50 is KaLM's relaxed one and suits a weak retriever.
         task_top_k: Task -> its own top k, instead of `top_k`.
+        pool: If given, ranks are over a random sample of so many documents, the source among them,
+            drawn anew for each query; 1,000,000 is E5's pool. None, or a pool as large as the
+            corpus: over all documents.
         best_of: True keeps one generated query per request: the one whose source ranks highest,
             then by `prefer`, then the first. For requests whose candidates are tries at the same
             query; false for requests that ask for several different queries. Natural pairs are
@@ -46,6 +53,7 @@ class RoundTripConfig(Part):
 
     top_k: int = Field(default=2, ge=1)
     task_top_k: Mapping[str, int] = Field(default_factory=dict)
+    pool: int | None = Field(default=None, ge=2)
     best_of: bool = True
     prefer: Literal["mean_logprob", "source_score"] = "mean_logprob"
 
@@ -59,8 +67,23 @@ class RoundTripConfig(Part):
         return value
 
 
+class Searched(NamedTuple):
+    """What the candidates were found in.
+
+    Attributes:
+        num_documents: Of the corpus.
+        seed: The run's seed; decides the draw of pools.
+    """
+
+    num_documents: int
+    seed: int
+
+
 def check_round_trip(
-    queries: pa.Table, candidates: pa.Table, config: RoundTripConfig
+    queries: pa.Table,
+    candidates: pa.Table,
+    config: RoundTripConfig,
+    searched: Searched | None = None,
 ) -> StageResult:
     """Return the queries that find their source document again, at most one per request.
 
@@ -71,13 +94,15 @@ def check_round_trip(
         queries: QUERIES, N rows, any order.
         candidates: CANDIDATES; holds every query once; more rows and any order are fine.
         config: Bounds.
+        searched: Needed if `config.pool` is given.
 
     Returns:
         Kept and rejected rows, each in the order of `queries`; reasons `source_not_in_top_k`
         (detail: the 0-based rank and k) and `not_best_candidate` (detail: the better one's id).
 
     Raises:
-        ContractError: If a schema differs, or a query has no row of candidates or several.
+        ContractError: If a schema differs, or a query has no row of candidates or several, or
+            `searched` is missing where it is needed.
     """
     check_table(queries, QUERIES, "queries")
     check_table(candidates, CANDIDATES, "candidates")
@@ -85,11 +110,11 @@ def check_round_trip(
     limits = pl.col("task").replace_strict(
         dict(config.task_top_k), default=config.top_k, return_dtype=pl.Int32
     )
-    rows = rows.with_columns(limit=limits)
+    rows = rows.with_columns(limit=limits, rank=pl.col("docs_above"))
+    if config.pool is not None:
+        rows = rows.with_columns(rank=_pool_ranks(rows, config.pool, searched))
     # A null rank (a source without a vector) is not in the top k.
-    rows = rows.with_columns(
-        is_found=(pl.col("docs_above") < pl.col("limit")).fill_null(value=False)
-    )
+    rows = rows.with_columns(is_found=(pl.col("rank") < pl.col("limit")).fill_null(value=False))
     verdicts = [_not_found(rows.filter(~pl.col("is_found")))]
     if config.best_of:
         verdicts.append(_not_best(rows.filter("is_found"), config.prefer))
@@ -126,8 +151,35 @@ def _joined(queries: pa.Table, candidates: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(queries.select(columns)).join(asked, on="query_id", how="left")
 
 
+def _pool_ranks(rows: pl.DataFrame, pool: int, searched: Searched | None) -> pl.Series:
+    """Return the 0-based rank of each source in a random pool that holds it.
+
+    Of the N - 1 other documents, `docs_above` score higher; how many of those are among the
+    `pool - 1` drawn is hypergeometric, so a search of the whole corpus stands for one of any pool.
+    """
+    if searched is None:
+        raise ContractError(
+            "`searched` must be given where `round_trip.pool` is, but is None instead. "
+            "Pass the size of the corpus that the candidates were found in."
+        )
+    others = searched.num_documents - 1
+    if pool - 1 >= others:
+        return rows["docs_above"]
+    ranks = [
+        None
+        if above is None
+        else int(
+            np.random.Generator(
+                np.random.PCG64(seed_for(searched.seed, "round_trip_pool", query_id))
+            ).hypergeometric(above, others - above, pool - 1)
+        )
+        for query_id, above in rows.select("query_id", "docs_above").iter_rows()
+    ]
+    return pl.Series("rank", ranks, dtype=pl.Int32)
+
+
 def _not_found(rows: pl.DataFrame) -> pl.DataFrame:
-    rank = pl.col("docs_above").cast(pl.String).fill_null("none")
+    rank = pl.col("rank").cast(pl.String).fill_null("none")
     return rows.select(
         "query_id",
         reason=pl.lit("source_not_in_top_k"),

@@ -65,7 +65,9 @@ def test_it_drops_what_was_flagged_and_accounts_for_every_row(
         grades = row["relevance"][1:]
         for doc_id, text, grade in zip(row["negative_ids"], row["negatives"], grades, strict=True):
             assert doc_id in old[query_id]["negative_ids"]
-            assert grade in ({None} if "river Tevin" in text and grade is None else {0, 1})
+            # A script answers without JSON about the Tevin in English; those stay without a grade.
+            is_unread = "river Tevin" in text and row["query_language"] == "eng-Latn"
+            assert grade in ({None} if is_unread else {0, 1})
             assert "river Orla" not in text
         assert row["split"] == old[query_id]["split"]
         assert row["provenance"] == old[query_id]["provenance"]

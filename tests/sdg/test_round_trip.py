@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sdg.errors import ContractError
-from sdg.round_trip import RoundTripConfig, check_round_trip, passing_queries
+from sdg.round_trip import RoundTripConfig, Searched, check_round_trip, passing_queries
 from sdg.schemas import CANDIDATES, QUERIES, empty
 from tests.sdg.rows import candidates_of, candidates_row, queries_of, query_row, reasons
 
@@ -154,3 +154,30 @@ def test_each_request_keeps_its_best_rank_whatever_the_order(
     assert sorted(result.kept["query_id"].to_pylist()) == sorted(
         f"q{i:02}" for _, i in expected.values()
     )
+
+
+def test_a_pool_ranks_the_source_as_a_search_of_so_many_documents_would() -> None:
+    """1,000 above of 100,000: in a pool of 101 one is expected above, and k = 2 keeps 74 %."""
+    names = [f"q{i}" for i in range(2000)]
+    queries = queries_of(*(query_row(name, request_id=name) for name in names))
+    candidates = candidates_of(*(candidates_row(name, docs_above=1000) for name in names))
+    searched = Searched(100_000, 3)
+    all_of_them = check_round_trip(queries, candidates, RoundTripConfig(), searched)
+    assert all_of_them.kept.num_rows == 0
+    config = RoundTripConfig(pool=101)
+    found = check_round_trip(queries, candidates, config, searched)
+    assert found.kept.num_rows / 2000 == pytest.approx(0.7358, abs=0.03)
+    assert check_round_trip(queries, candidates, config, searched) == found
+    part = check_round_trip(queries.slice(500, 100), candidates, config, searched)
+    whole = set(found.kept["query_id"].to_pylist())
+    assert set(part.kept["query_id"].to_pylist()) == whole & set(names[500:600])
+
+
+def test_a_pool_as_large_as_the_corpus_changes_nothing_and_needs_its_size() -> None:
+    queries = queries_of(*(query_row(f"q{i}", request_id=f"r{i}") for i in range(4)))
+    candidates = candidates_of(*(candidates_row(f"q{i}", docs_above=i) for i in range(4)))
+    config = RoundTripConfig(pool=50)
+    found = check_round_trip(queries, candidates, config, Searched(50, 3))
+    assert found.kept["query_id"].to_pylist() == ["q0", "q1"]
+    with pytest.raises(ContractError, match="searched"):
+        check_round_trip(queries, candidates, config)
