@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import JsonValue
 
-from data_cards import records
 from flows import stages
 from flows.config import RunConfig
 from flows.resources import held, journal
@@ -18,7 +16,6 @@ from flows.workspace import Workspace
 from sdg.judge.agreement import sample_pairs
 from sdg.judge.config import JudgeConfig
 from sdg.judge.negatives import Mined, Wanted, documents_to_judge, judge_negatives
-from sdg.judge.policy import LEFT
 from sdg.judge.second_opinion import ask_second_opinion
 from sdg.llm import ChatRequest, Engine, Reply, Score, ScoreRequest
 from sdg.relabel.last_ranked import add_last_ranked, documents_to_compare
@@ -260,55 +257,3 @@ def concat(shards: Sequence[Shard], name: str, schema: pa.Schema) -> pa.Table:
     """Return the table called `name` of all shards as one."""
     tables = [shard.table(name) for shard in shards]
     return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-
-
-def judge_sampling(settings: JudgeConfig, engine: str) -> dict[str, Any]:
-    """Return how the first judge that asks `engine` draws its replies; {} if it only scores."""
-    judge = next(j for j in settings.everyone if j.engine_name == engine)
-    return dict(judge.model_dump(mode="json").get("sampling", {}))
-
-
-def judge_rules(settings: JudgeConfig, dropped: Mapping[str, int]) -> list[records.RuleRecord]:
-    """Return what judging took from the negatives of finished rows, as rules after mining's.
-
-    Args:
-        settings: Of judging.
-        dropped: Reason -> negatives, over all finished rows.
-    """
-    if not settings.enabled:
-        return []
-    values: dict[str, JsonValue] = {
-        "policy": settings.policy,
-        "judges": ", ".join(j.name for j in settings.judges),
-    }
-    return [
-        records.RuleRecord(rule="judge", reason=r, settings=values, dropped=dropped.get(r, 0))
-        for r in LEFT
-    ]
-
-
-def judge_record(
-    settings: JudgeConfig, extra: Mapping[str, int], agreement: Mapping[str, Any] | None
-) -> records.JudgeRecord | None:
-    """Return what the manifest says of judging; None if nothing was judged.
-
-    Args:
-        settings: Of judging.
-        extra: Counts of the stage, over all shards.
-        agreement: Figures of the second opinion, or None.
-    """
-    if not settings.enabled:
-        return None
-    return records.JudgeRecord(
-        judges=tuple(judge.name for judge in settings.judges),
-        policy=settings.policy,
-        pool=settings.pool,
-        max_flags=settings.max_flags,
-        queries=extra.get("queries_judged", 0),
-        queries_flagged=extra.get("queries_flagged", 0),
-        pairs=extra.get("pairs_judged", 0),
-        pairs_flagged=extra.get("pairs_flagged", 0),
-        pairs_unreadable=extra.get("pairs_unreadable", 0),
-        left={reason: extra.get(reason, 0) for reason in LEFT},
-        agreement=None if agreement is None else records.AgreementRecord(**agreement),
-    )

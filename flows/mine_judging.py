@@ -8,7 +8,8 @@ from typing import NamedTuple
 import prompts
 from data_cards import records
 from flows import tasks
-from flows.judging import Judging, Rows, judge_record, judge_sampling
+from flows.judge_records import judge_record, judge_sampling
+from flows.judging import Judging, Rows
 from flows.mine_config import MineConfig
 from flows.outcome import StageOutcome
 from flows.resources import held

@@ -16,7 +16,8 @@ import prompts
 from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
 from flows.config import RunConfig
 from flows.figures import content_figures
-from flows.judging import concat, judge_record, judge_rules, judge_sampling, judges_identity
+from flows.judge_records import judge_record, judge_rules, judge_sampling
+from flows.judging import concat, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
 from flows.resources import Documents, held

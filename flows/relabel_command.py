@@ -18,13 +18,8 @@ from flows.judging import Judging, Rows
 from flows.lock import locked
 from flows.outcome import RunOutcome
 from flows.relabel_config import ExistingRowsConfig
-from flows.relabel_publish import (
-    Existing,
-    FinishedRows,
-    current_relabelled,
-    figures_of_relabelled,
-    publish_relabelled,
-)
+from flows.relabel_manifest import Existing, FinishedRows
+from flows.relabel_publish import current_relabelled, figures_of_relabelled, publish_relabelled
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace

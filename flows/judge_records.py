@@ -1,0 +1,64 @@
+"""What the manifest says of judging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from data_cards import records
+from sdg.judge.config import JudgeConfig
+from sdg.judge.policy import LEFT
+
+
+def judge_sampling(settings: JudgeConfig, engine: str) -> dict[str, Any]:
+    """Return how the first judge that asks `engine` draws its replies; {} if it only scores."""
+    judge = next(j for j in settings.everyone if j.engine_name == engine)
+    return dict(judge.model_dump(mode="json").get("sampling", {}))
+
+
+def judge_rules(settings: JudgeConfig, dropped: Mapping[str, int]) -> list[records.RuleRecord]:
+    """Return what judging took from the negatives of finished rows, as rules after mining's.
+
+    Args:
+        settings: Of judging.
+        dropped: Reason -> negatives, over all finished rows.
+    """
+    if not settings.enabled:
+        return []
+    values: dict[str, JsonValue] = {
+        "policy": settings.policy,
+        "judges": ", ".join(j.name for j in settings.judges),
+    }
+    return [
+        records.RuleRecord(rule="judge", reason=r, settings=values, dropped=dropped.get(r, 0))
+        for r in LEFT
+    ]
+
+
+def judge_record(
+    settings: JudgeConfig, extra: Mapping[str, int], agreement: Mapping[str, Any] | None
+) -> records.JudgeRecord | None:
+    """Return what the manifest says of judging; None if nothing was judged.
+
+    Args:
+        settings: Of judging.
+        extra: Counts of the stage, over all shards.
+        agreement: Figures of the second opinion, or None.
+    """
+    if not settings.enabled:
+        return None
+    return records.JudgeRecord(
+        judges=tuple(judge.name for judge in settings.judges),
+        policy=settings.policy,
+        pool=settings.pool,
+        max_flags=settings.max_flags,
+        queries=extra.get("queries_judged", 0),
+        queries_flagged=extra.get("queries_flagged", 0),
+        pairs=extra.get("pairs_judged", 0),
+        pairs_flagged=extra.get("pairs_flagged", 0),
+        pairs_unreadable=extra.get("pairs_unreadable", 0),
+        left={reason: extra.get(reason, 0) for reason in LEFT},
+        agreement=None if agreement is None else records.AgreementRecord(**agreement),
+    )

@@ -1,0 +1,269 @@
+"""The manifest of a relabelled data set: the old one carried on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import prompts
+from data_cards import manifest, privacy, records
+from data_cards.manifest import DataSetManifest
+from flows.judge_records import judge_record, judge_sampling
+from flows.judging import concat, judges_identity
+from flows.outcome import StageOutcome
+from flows.publish import FinalTables, package_versions
+from flows.relabel_config import ExistingRowsConfig
+from flows.resources import held
+from flows.stages import CODE_VERSIONS
+from sdg.ids import fingerprint
+from sdg.judge.policy import LEFT
+from sdg.schemas import QUERIES
+from sdg.shards import UNANSWERED, Counts, Shard
+
+_SPEED = {"rows_per_shard", "runner"}
+_TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short", UNANSWERED)
+
+
+class Existing(NamedTuple):
+    """The data set that is relabelled, and how.
+
+    Attributes:
+        directory: Where it lies.
+        manifest: Its manifest.
+        config: The command's configuration.
+    """
+
+    directory: Path
+    manifest: DataSetManifest
+    config: ExistingRowsConfig
+
+
+class FinishedRows(NamedTuple):
+    """The shards that publishing reads.
+
+    Attributes:
+        given: Tables "kept" (QUERIES) and "grades" as they were read.
+        last: Tables "kept" (NEGATIVES) and "positives" after the last stage.
+        rejecting: Every shard with a table "rejected", in the order of the flow.
+        judged: judge; tables "grades".
+        agreement: The second opinion, if one was asked for.
+        documents: The corpus.
+    """
+
+    given: Sequence[Shard]
+    last: Sequence[Shard]
+    rejecting: Sequence[Shard]
+    judged: Sequence[Shard]
+    agreement: Shard | None
+    documents: Sequence[Shard]
+
+
+def relabel_fingerprint(existing: Existing) -> str:
+    """Return the fingerprint of everything that decides the published rows."""
+    config = existing.config
+    settings = config.model_dump(mode="json", exclude=_SPEED | {"generators"})
+    names = (config.relabel.engine,) if config.relabel.enabled else ()
+    engines = {name: held(config.generators[name]) for name in names}
+    return fingerprint(
+        {
+            "source": existing.manifest.fingerprint,
+            "files": {name: file.sha256 for name, file in existing.manifest.files.items()},
+            "settings": settings,
+            "pairmill": importlib.metadata.version("pairmill"),
+            "code": CODE_VERSIONS,
+            "prompts": {
+                f"{task}/{language}": prompts.load(task, language).sha256
+                for task in prompts.tasks()
+                for language in prompts.languages(task)
+            },
+            "relabel": {name: [e.identity(), e.revision()] for name, e in engines.items()},
+            "judge": judges_identity(config.judge, config.generators, []),
+        }
+    )
+
+
+def describe_relabelled(
+    existing: Existing,
+    staging: Path,
+    finished: FinishedRows,
+    parts: tuple[Sequence[StageOutcome], Mapping[str, str], FinalTables, pa.Table],
+) -> DataSetManifest:
+    """Return the manifest of the relabelled data set; laws that do not hold are errors.
+
+    Args:
+        existing: What was relabelled, and how.
+        staging: Holds the written files.
+        finished: The shards of the run.
+        parts: Its stages; their names in the new manifest; the rows that survived; REJECTIONS of
+            this run, under those names.
+    """
+    stages, names, tables, rejected = parts
+    source, config = existing.manifest, existing.config
+    unit = source.stages[-1].unit if source.stages else "rows"
+    rows = tables.negatives.num_rows
+    counted = [records.stage_record(names[s.name], unit, s.counts) for s in stages]
+    counted.append(records.stage_record(names["assemble"], unit, Counts(rows, rows)))
+    extra = {s.name: s.counts.extra for s in stages}
+    fields = {name: getattr(source, name) for name in DataSetManifest.model_fields}
+    opinion = finished.agreement
+    judge = judge_record(
+        config.judge, extra.get("judge", {}), None if opinion is None else opinion.facts
+    )
+    return manifest.checked_manifest(
+        {
+            **fields,
+            "pairmill_version": importlib.metadata.version("pairmill"),
+            "config": {
+                "source": {"fingerprint": source.fingerprint, "config": source.config},
+                "relabel": privacy.publishable(config.model_dump(mode="json", exclude=_SPEED)),
+            },
+            "fingerprint": relabel_fingerprint(existing),
+            "seeds": {**source.seeds, "relabel": config.seed},
+            "versions": _versions(source.versions),
+            "models": _models(existing),
+            "prompts": _prompts(existing, finished),
+            "stages": (*source.stages, *counted),
+            "cells": _cells(source, finished, rejected),
+            "mining": _mining(existing, tables),
+            "relabel": _relabel(config, extra) or source.relabel,
+            "judge": judge or source.judge,
+            "facts": (*source.facts, *_facts(stages, names)),
+            "files": manifest.file_records(staging),
+        }
+    )
+
+
+def _versions(old: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions that built the data set, and those now where they differ."""
+    now = package_versions()
+    return {**old, **{f"{k} (relabel)": v for k, v in now.items() if old.get(k) != v}}
+
+
+def _models(existing: Existing) -> list[records.ModelRecord]:
+    config = existing.config
+    uses = [("relabel", config.relabel.engine)] if config.relabel.enabled else []
+    uses += [("judge", name) for name in config.judge.engines]
+    found = list(existing.manifest.models)
+    for role, name in uses:
+        engine = held(config.generators[name])
+        found.append(
+            records.ModelRecord(
+                role=role,
+                name=name,
+                revision=engine.revision(),
+                engine=engine.name,
+                sampling=judge_sampling(config.judge, name) if role == "judge" else {},
+                licence=getattr(engine, "licence", "") or "unknown",
+            )
+        )
+    return list({(m.role, m.name, m.revision): m for m in found}.values())
+
+
+def _prompts(existing: Existing, finished: FinishedRows) -> list[records.PromptRecord]:
+    config = existing.config
+    languages = sorted(set(concat(finished.given, "kept", QUERIES)["query_language"].to_pylist()))
+    names: set[str] = set()
+    for language in languages:
+        for judge in config.judge.everyone:
+            names.update(judge.prompt_sha256(language))
+        for scorer in config.relabel.scorers if config.relabel.enabled else ():
+            names.add(f"{scorer.name}/{scorer.language_for(language)}")
+    found = list(existing.manifest.prompts)
+    for name in sorted(names):
+        task, _, language = name.partition("/")
+        prompt = prompts.load(task, language)
+        found.append(
+            records.PromptRecord(
+                path=f"{name}.md",
+                language=language,
+                sha256=prompt.sha256,
+                written_by=prompt.written_by,
+                reviewed_by=prompt.reviewed_by,
+            )
+        )
+    return sorted({(p.path, p.sha256): p for p in found}.values(), key=lambda p: (p.path, p.sha256))
+
+
+def _cells(
+    source: DataSetManifest, finished: FinishedRows, rejected: pa.Table
+) -> list[records.Cell]:
+    """Return the old cells with the rows that stopped now moved from kept to rejected."""
+    queries = pl.DataFrame(concat(finished.given, "kept", QUERIES))
+    stopped = pl.DataFrame(rejected).join(queries, left_on="row_id", right_on="query_id")
+    columns = ["task", "document_language", "query_language", "generator"]
+    counts = Counter(tuple(row) for row in stopped.select(*columns, "reason").iter_rows())
+    cells = []
+    for cell in source.cells:
+        key = manifest.cell_key(cell)
+        reasons = Counter(cell.rejected)
+        lost = {reason: n for (*own, reason), n in counts.items() if tuple(own) == key}
+        reasons.update(lost)
+        cells.append(
+            cell.model_copy(
+                update={"kept": cell.kept - sum(lost.values()), "rejected": dict(reasons)}
+            )
+        )
+    return cells
+
+
+def _mining(existing: Existing, tables: FinalTables) -> records.MiningRecord:
+    """Return the old record with the negatives that left finished rows counted as drops."""
+    old = existing.manifest.mining
+    left = (
+        pl.DataFrame(tables.negatives.select(["dropped"]))
+        .explode("dropped")
+        .drop_nulls()
+        .unnest("dropped")
+        .group_by("reason")
+        .agg(pl.col("count").sum())
+    )
+    by_reason = dict(left.iter_rows())
+    rules = {rule.reason: rule for rule in old.rules}
+    for reason in LEFT:
+        before = rules.get(reason)
+        total = by_reason.get(reason, 0) + (0 if before is None else before.dropped)
+        if total or before is not None:
+            rules[reason] = records.RuleRecord(
+                rule="judge", reason=reason, settings={}, dropped=total
+            )
+    selected = pc.sum(pc.list_value_length(tables.negatives["negative_ids"])).as_py()
+    dropped = sum(rule.dropped for rule in rules.values())
+    return old.model_copy(
+        update={
+            "rules": tuple(rules.values()),
+            "selected": selected,
+            # Of rows that stopped, what mining had selected is needed no more.
+            "not_needed": old.candidates - selected - dropped,
+        }
+    )
+
+
+def _relabel(
+    config: ExistingRowsConfig, extra: Mapping[str, Mapping[str, int]]
+) -> records.RelabelRecord | None:
+    if not config.relabel.enabled:
+        return None
+    own = extra["relabel"]
+    return records.RelabelRecord(
+        scorers=tuple(scorer.name for scorer in config.relabel.scorers),
+        candidates_per_query=config.relabel.num_candidates,
+        judged=own.get("pairs_scored", 0),
+        queries=own.get("queries_judged", 0),
+        changed=own.get("positives_changed", 0),
+    )
+
+
+def _facts(stages: Sequence[StageOutcome], names: Mapping[str, str]) -> list[records.Fact]:
+    return [
+        records.Fact(kind="fallback", stage=names[s.name], text=f"{name}: {s.counts.extra[name]}.")
+        for s in stages
+        for name in _TOLD
+        if s.counts.extra.get(name)
+    ]
