@@ -26,8 +26,8 @@ else:
     from numba import njit
 
     compiled = njit(cache=True, nogil=True)
-    # A sum may be made in lanes. Only sums in float64 of products that float64 holds exactly use
-    # this, and they are rounded to float32 after it.
+    # A sum may be made in lanes. It is one in float64 of products that float64 holds exactly, and
+    # is rounded to float32 after it; or whoever uses it allows for any order.
     compiled_sum = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 
 Floats = npt.NDArray[np.float32]
@@ -46,18 +46,30 @@ def exact_score(one: Floats, other: Floats) -> np.float32:
     return np.float32(total)
 
 
+@compiled_sum
+def rough_score(one: Floats, other: Floats) -> np.float32:
+    """Return the inner product of two (D,) float32 vectors, summed in float32 in any order."""
+    total = np.float32(0.0)
+    for place in range(one.shape[0]):
+        total += one[place] * other[place]
+    return total
+
+
 @compiled
-def exact_pairs(queries: Floats, places: Rows, documents: Floats, out: Floats) -> None:
+def exact_pairs(
+    queries: Floats, places: Rows, documents: Floats, numbers: Rows, out: Floats
+) -> None:
     """Write `exact_score` of P pairs into `out`.
 
     Args:
         queries: (Q, D) float32.
         places: (P,) place in `queries` of each pair.
-        documents: (P, D) float32.
+        documents: (R, D) float32.
+        numbers: (P,) place in `documents` of each pair.
         out: (P,) float32.
     """
     for pair in range(places.shape[0]):
-        out[pair] = exact_score(queries[places[pair]], documents[pair])
+        out[pair] = exact_score(queries[places[pair]], documents[numbers[pair]])
 
 
 @compiled
@@ -152,11 +164,12 @@ def insert(
 
 
 @compiled
-def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0917 - one loop: a tile is read once
+def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one pass over the tile
     tile: npt.NDArray[np.generic],
     query_step: Floats,
     document_step: Floats,
     slack: Floats,
+    rough_slack: Floats,
     queries: Floats,
     documents: Floats,
     first: int,
@@ -181,6 +194,7 @@ def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0917 - one loop: a tile is re
         query_step: (Q,) float32, positive.
         document_step: (B,) float32, positive.
         slack: (Q,) float32.
+        rough_slack: (Q,) float32, how far `rough_score` may be from the exact score.
         queries: (Q, D) float32.
         documents: (B, D) float32.
         first: Row of the first document in the corpus.
@@ -235,10 +249,24 @@ def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0917 - one loop: a tile is re
                 near = (value >= rank_low) & (value <= rank_high)
                 if not near and (value < low or value > high):
                     continue
+                maybe_wanted = value <= high
+                if slack[q] > rough_slack[q]:
+                    # Most of what the screen leaves open, a float32 sum decides.
+                    rough = rough_score(queries[q], documents[start + d])
+                    if near and rough > rank_scores[q] + rough_slack[q]:
+                        above_rank[q] += 1
+                        near = False
+                    near = near and rough >= rank_scores[q] - rough_slack[q]
+                    if maybe_wanted and rough > upper[q] + rough_slack[q]:
+                        above_upper[q] += 1
+                        maybe_wanted = False
+                    maybe_wanted = maybe_wanted and rough >= cut - rough_slack[q]
+                    if not near and not maybe_wanted:
+                        continue
                 score = exact_score(queries[q], documents[start + d])
                 if near and score > rank_scores[q]:
                     above_rank[q] += 1
-                if value > high:
+                if not maybe_wanted:
                     continue
                 if score > upper[q]:
                     above_upper[q] += 1
@@ -421,14 +449,14 @@ def compile_ahead() -> None:
     ones, codes = np.ones((1, 2), np.float32), np.ones((1, 2), np.int8)
     column, rows = np.ones(1, np.float32), np.zeros(1, np.int64)
     lists, places = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64)
-    exact_pairs(ones, rows, ones, column)
+    exact_pairs(ones, rows, ones, rows, column)
     quantise(ones, codes, column, np.zeros(1), np.zeros(1))
     for kind in (np.int32, np.float32):
         tile, size = np.zeros((1, 1), kind), np.zeros(1, np.int64)
         bounds = (column, -column, column)
         counts = (size, size.copy(), size.copy())
         scan_tile(
-            tile, column, column, column, ones, ones, 0, rows, *bounds,
+            tile, column, column, column, column, ones, ones, 0, rows, *bounds,
             lists, places, places.copy(), *counts,
         )  # fmt: skip
     mask = np.ones((1, 1), bool)

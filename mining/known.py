@@ -67,18 +67,19 @@ class Known:
         rows = corpus.rows_of(lists.flatten())
         owner = np.repeat(np.arange(len(places)), counts)
         sources = corpus.rows_of([queries.source_doc_ids[place] for place in places.tolist()])
-        # One number for each (query, row), so that each pair is there once.
+        # One number for each (query, row), so that each pair is scored once.
         owners = np.concatenate([owner, np.arange(len(places))])
         pairs = np.unique(owners * len(corpus) + np.concatenate([rows, sources]))
         all_owner, all_rows = np.divmod(pairs, len(corpus))
+        all_scores = pair_scores(queries.vectors, corpus, places[all_owner], all_rows)
         return cls(
             places,
             offsets,
             rows,
-            pair_scores(queries.vectors, corpus, places[owner], rows),
+            all_scores[np.searchsorted(pairs, owner * len(corpus) + rows)],
             np.searchsorted(all_owner, np.arange(len(places) + 1)),
             all_rows,
-            pair_scores(queries.vectors, corpus, places[all_owner], all_rows),
+            all_scores,
         )
 
     def anchors(self, anchor: Anchor) -> Floats:

@@ -20,7 +20,7 @@ import numpy as np
 
 from mining import kernels
 from mining.corpus import CorpusView
-from mining.screens import Screen, Screened
+from mining.screens import Screen, Screened, rounding_slack
 from mining.search import Floats, Found, Rows, Wanted, check_wanted
 from sdg.errors import DataError
 
@@ -105,6 +105,7 @@ def _scan_block(
             prepared.step,
             part.step,
             screen.slack(prepared, part),
+            rounding_slack(prepared, part, queries.shape[1]),
             queries,
             documents[tile],
             first + start,

@@ -67,10 +67,8 @@ class Float32Screen:
         return products
 
     def slack(self, queries: Screened, documents: Screened) -> Floats:
-        """Return the bound for float32 sums in any order: D rounding errors, twice over."""
-        dimension = queries.values.shape[1]
-        longest = documents.length.max(initial=0.0)
-        return _upwards(2.0 * (dimension + 2) * 2.0**-24 * queries.length * longest)
+        """Return the bound for float32 sums."""
+        return rounding_slack(queries, documents, queries.values.shape[1])
 
 
 class TorchFloat32Screen(Float32Screen):
@@ -118,6 +116,13 @@ class Int8Screen:
         rounded = (queries.length + queries.lost) * worst + queries.lost * longest
         # The scan turns codes into scores with a few float32 operations.
         return _upwards(rounded + 2.0**-20 * queries.length * longest)
+
+
+def rounding_slack(queries: Screened, documents: Screened, dimension: int) -> Floats:
+    """Return (Q,) how far float32 sums of D products, in any order, may be from exact scores."""
+    longest = documents.length.max(initial=0.0)
+    # D rounding errors, twice over.
+    return _upwards(2.0 * (dimension + 2) * 2.0**-24 * queries.length * longest)
 
 
 def _upwards(values: npt.NDArray[np.float64]) -> Floats:

@@ -96,10 +96,15 @@ def pair_scores(queries: Floats, corpus: CorpusView, places: Rows, rows: Rows) -
     """
     queries = np.require(queries, np.float32, ["C", "W"])
     scores = np.empty(len(rows), np.float32)
+    # By row, so that documents are read in the order of the file, and each once for a piece.
+    order = np.argsort(rows, kind="stable")
     for start in range(0, len(rows), _PAIR_ROWS):
-        part = slice(start, start + _PAIR_ROWS)
-        documents = np.require(corpus.vectors_of(rows[part]), np.float32, ["C", "W"])
-        kernels.exact_pairs(queries, places[part], documents, scores[part])
+        part = order[start : start + _PAIR_ROWS]
+        asked, numbers = np.unique(rows[part], return_inverse=True)
+        documents = np.require(corpus.vectors_of(asked), np.float32, ["C", "W"])
+        found = np.empty(len(part), np.float32)
+        kernels.exact_pairs(queries, places[part], documents, numbers, found)
+        scores[part] = found
     return scores
 
 

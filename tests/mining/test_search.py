@@ -149,7 +149,7 @@ def test_exact_scores_are_the_correctly_rounded_inner_products() -> None:
     queries = random.normal(size=(50, 513)).astype(np.float32)
     documents = random.normal(size=(50, 513)).astype(np.float32)
     scores = np.empty(50, np.float32)
-    kernels.exact_pairs(queries, np.arange(50), documents, scores)
+    kernels.exact_pairs(queries, np.arange(50), documents, np.arange(50), scores)
     true = [
         np.float32(math.fsum(float(a) * float(b) for a, b in zip(q, d, strict=True)))
         for q, d in zip(queries, documents, strict=True)
