@@ -14,11 +14,10 @@ from flows.given_vectors import given_documents, given_queries, vectors_identity
 from flows.mine_config import MineConfig
 from flows.progress import advance
 from flows.resources import held, opened_corpus
-from flows.stages import identity_of, outcome_of
+from flows.stages import identity_of
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents
-from mining.mine import MiningConfig, mine
 from mining.vectors import Vectors, VectorStore
 from sdg.ids import fingerprint
 from sdg.shards import Counts, Outcome, Shard, finish
@@ -73,61 +72,14 @@ def embed_queries(space: Workspace, config: MineConfig, pairs: Shard, num_pairs:
             )
         count = table.num_rows
         advance(count)
-        return Outcome({"vectors": embedded.to_table()}, Counts(count, count))
+        extra = {"queries_truncated": embedded.truncated} if embedded.truncated else {}
+        return Outcome({"vectors": embedded.to_table()}, Counts(count, count, {}, extra))
 
     return finish(
         space.shard("embed_queries", pairs.folder.name),
         identity_of("embed_queries", vectors=vectors_identity(config), pairs=pairs.digest),
         compute,
     )
-
-
-def mine_given(
-    space: Workspace,
-    config: MineConfig,
-    mining: MiningConfig,
-    pairs: Shard,
-    embedded: Shard,
-    documents: Sequence[Shard],
-) -> Shard:
-    """Mine the hard negatives of one shard of queries from the whole corpus.
-
-    Args:
-        space: The run's folders.
-        config: The run.
-        mining: Rules and selection; with a judge, of the pool that it judges.
-        pairs: The shard of queries and positives.
-        embedded: Its vectors.
-        documents: The corpus.
-    """
-    index = held(config.index)
-
-    def compute() -> Outcome:
-        result = mine(
-            EmbeddedQueries.from_table(embedded.table("vectors")),
-            pairs.table("positives"),
-            open_given_corpus(space, config, documents),
-            index,
-            mining,
-            seed=config.seed,
-        )
-        return outcome_of(result)
-
-    shard = finish(
-        space.shard("mine", pairs.folder.name),
-        identity_of(
-            "mine",
-            config=mining.identity(),
-            seed=config.seed,
-            index=index.identity(),
-            pairs=pairs.digest,
-            vectors=vectors_identity(config),
-            documents=[shard.digest for shard in documents],
-        ),
-        compute,
-    )
-    advance(pairs.counts.kept)
-    return shard
 
 
 def open_given_corpus(

@@ -13,12 +13,15 @@ from flows.figures import figures_of
 from flows.lock import locked
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mine_judging import judge_mined, pool_of
-from flows.mine_manifest import Mined, mine_fingerprint, publish_mined
+from flows.mine_manifest import mine_fingerprint, publish_mined
+from flows.mined import Mined, Others
+from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
 from flows.publish import finished_outcome
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
+from sdg.shards import Shard
 
 
 def run_mine(
@@ -71,14 +74,39 @@ def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
         [(space, config, part, num_pairs) for part in parts],
         total=num_queries,
     )
+    others = _propose(run, config, space, parts, vectors, documents)
     calls = [
-        (space, config, pool_of(config), part, vector, documents)
-        for part, vector in zip(parts, vectors, strict=True)
+        (space, config, pool_of(config), part, vector, documents, proposed)
+        for part, vector, proposed in zip(parts, vectors, others.proposed, strict=True)
     ]
     negatives = run.stage("mine", "queries", tasks.mine_given, calls, total=num_queries)
     rows = list(zip(parts, negatives, strict=True))
     judged = judge_mined(run, config, space, rows, documents)
-    mined = Mined(corpus, pairs, added, parts, negatives, judged, embedded)
+    mined = Mined(corpus, pairs, added, parts, negatives, judged, embedded, others)
     manifest = publish_mined(config, space, mined, run.stages)
     figures = figures_of(run.stages, manifest, resources.usage(space.journal), start)
     return RunOutcome(space.directory, tuple(run.stages), figures)
+
+
+def _propose(
+    run: Run,
+    config: MineConfig,
+    space: Workspace,
+    parts: list[Shard],
+    vectors: list[Shard],
+    documents: list[Shard],
+) -> Others:
+    """Run the miners beside the encoder, and measure approximate indexes, if there are any."""
+    recall = prepared = None
+    if has_approximate_index(config):
+        recall = run.once(tasks.measure_given_recall, space, config, vectors, documents)
+    if not config.mining.miners:
+        return Others([None] * len(parts), prepared, recall)
+    prepared = run.once(tasks.prepare_miners, space, config, documents)
+    calls = [
+        (space, config, part, vector, documents)
+        for part, vector in zip(parts, vectors, strict=True)
+    ]
+    total = sum(part.counts.kept for part in parts)
+    proposed = run.stage("propose", "queries", tasks.propose_given, calls, total=total)
+    return Others(list(proposed), prepared, recall)

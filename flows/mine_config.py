@@ -25,6 +25,9 @@ from sdg.pairs.documents import DocumentSource
 from sdg.pairs.pair_source import PairSource
 from sdg.part import Part
 
+# What the check of every published directory asks for; see `data_cards.verify`.
+_PROMISED = frozenset({"same_entity", "exact_duplicate", "near_duplicate"})
+
 
 class GivenVectorsConfig(Part):
     """Vectors that were computed elsewhere, by one model, for queries and documents.
@@ -77,6 +80,8 @@ class MineConfig(Part):
         vector_dtype: How documents' vectors are stored; "float16" halves the disk.
         index: Back-end of the search.
         mining: Rules and selection.
+        in_document: Other chunks of the positives' own documents proposed per query, the nearest
+            ones; 0 for none. Needs `parent_id` and `chunk_index` in the corpus (InSeNT).
         generators: The LLMs that judge, by the name that `judge` refers to.
         judge: Who looks for false negatives; off unless it is configured.
         assemble: Splits and files.
@@ -95,11 +100,34 @@ class MineConfig(Part):
     vector_dtype: VectorDtype = "float32"
     index: AnyIndex = Field(default={"index": "faiss_flat"}, validate_default=True)
     mining: MiningConfig = MiningConfig()
+    in_document: int = Field(default=0, ge=0)
     generators: dict[str, AnyEngine] = Field(default={})
     judge: JudgeConfig = JudgeConfig()
     assemble: AssembleConfig = AssembleConfig()
     shards: MineShardConfig = MineShardConfig()
     runner: RunnerConfig = RunnerConfig()
+
+    @model_validator(mode="after")
+    def _rules_keep_the_promise(self) -> MineConfig:
+        missing = sorted(_PROMISED - {rule.name for rule in self.mining.rules})
+        if missing:
+            raise ValueError(
+                f"`mining.rules` must hold {', '.join(sorted(_PROMISED))}, but "
+                f"{', '.join(missing)} are missing. No published row has a "
+                "negative that is, or nearly is, its positive; where nothing repeats, these rules "
+                "drop nothing."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _miners_have_names(self) -> MineConfig:
+        own = f"dense:{self.encoder.name if self.vectors is None else self.vectors.name}"
+        if own in [miner.source for miner in self.mining.miners]:
+            raise ValueError(
+                f"`mining.miners` must have other names than the first search, but one is {own} "
+                "instead. Give it a `label`, or leave it out if it is the same model."
+            )
+        return self
 
     @model_validator(mode="after")
     def _judges_have_engines(self) -> MineConfig:

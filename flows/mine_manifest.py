@@ -6,18 +6,19 @@ import importlib.metadata
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import prompts
 from data_cards import manifest, privacy, records
 from flows.given_vectors import given_dimension, given_revision, vectors_identity
 from flows.judging import concat, judges_identity
 from flows.mine_config import MineConfig
-from flows.mine_judging import Judged, judge_models, judge_of, judge_prompts
+from flows.mine_facts import facts_of
+from flows.mine_judging import judge_models, judge_of, judge_prompts
+from flows.mined import Mined
+from flows.miners import miner_scores, miners_identity
 from flows.outcome import StageOutcome
 from flows.publish import (
     FinalTables,
@@ -35,38 +36,11 @@ from sdg.errors import DataError
 from sdg.ids import fingerprint
 from sdg.pairs.tables import TableSource
 from sdg.schemas import GRADES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
-from sdg.shards import UNANSWERED, Counts, Shard
+from sdg.shards import Counts
 
 # How the work is cut and where it runs: none of it changes a row.
 _HOW_NOT_WHAT = {"shards", "runner"}
-_NOT_ROWS = ("embed", "embed_queries")
-
-
-class Mined(NamedTuple):
-    """The shards that publishing reads.
-
-    Attributes:
-        corpus: read_corpus.
-        pairs: Of all pairs: what was rejected, and counts.
-        added: Documents that only the pairs know.
-        parts: Queries and positives.
-        negatives: mine, one for each of `parts`.
-        judged: The rows after judging.
-        embedded: embed.
-    """
-
-    corpus: Sequence[Shard]
-    pairs: Shard
-    added: Shard
-    parts: Sequence[Shard]
-    negatives: Sequence[Shard]
-    judged: Judged
-    embedded: Sequence[Shard]
-
-    @property
-    def stopping(self) -> list[Shard]:
-        """Return the shards whose table rejected holds queries."""
-        return [*self.negatives, *self.judged.judged]
+_NOT_ROWS = ("embed", "embed_queries", "propose")
 
 
 def mine_fingerprint(config: MineConfig) -> str:
@@ -87,6 +61,7 @@ def mine_fingerprint(config: MineConfig) -> str:
             "vectors": vectors_identity(config),
             "index": config.index.identity(),
             "mining": config.mining.identity(),
+            "miners": miners_identity(config),
             "judge": judges_identity(config.judge, config.generators, prompts.languages("graded")),
         }
     )
@@ -128,6 +103,7 @@ def _final_tables(mined: Mined) -> FinalTables:
         negatives=negatives,
         rejections=rejections,
         grades=concat(mined.judged.judged, "grades", GRADES),
+        miners=miner_scores([s for s in mined.others.proposed if s is not None], negatives),
     )
 
 
@@ -169,7 +145,7 @@ def _describe(
             ),
             "relabel": None,
             "judge": judge_of(config, mined.judged, stages),
-            "facts": _facts(config, mined, stages, tables),
+            "facts": list(facts_of(config, mined, stages, tables.negatives)),
             "files": manifest.file_records(staging),
         }
     )
@@ -233,46 +209,3 @@ def _cells(mined: Mined, kept_ids: pa.Array) -> list[records.Cell]:
         )
         for names, counts in cells.items()
     ]
-
-
-def _facts(
-    config: MineConfig, mined: Mined, stages: Sequence[StageOutcome], tables: FinalTables
-) -> list[records.Fact]:
-    """Return what a user must know beyond the counts."""
-    facts = []
-    if config.description:
-        facts.append(records.Fact(kind="note", stage="pairs", text=config.description))
-    told = {
-        "truncated": "documents were cut at the encoder's longest input",
-        "zeros": "documents have a vector of length 0 and are never found",
-    }
-    for shard in mined.embedded:
-        for name, text in told.items():
-            if shard.facts.get(name):
-                told_text = f"{shard.facts[name]} {text}."
-                facts.append(records.Fact(kind="fallback", stage="embed", text=told_text))
-    extra = mined.pairs.counts.extra
-    notes = {
-        "pairs_merged": "pairs have the query of an earlier pair and were merged with it",
-        "ids_merged": "query ids were given up, because their query has another id, too",
-        "positives_added": "positives were not in the corpus and were added to it",
-        "positive_ids_not_found": "ids of positives, beside others of their query, are not in the "
-        "corpus",
-    }
-    for name, text in notes.items():
-        if extra.get(name) and (name != "positives_added" or config.corpus is not None):
-            facts.append(records.Fact(kind="note", stage="pairs", text=f"{extra[name]} {text}."))
-    if config.vectors is None and config.vector_dtype != "float32":
-        text = f"Vectors of documents are stored as {config.vector_dtype}."
-        facts.append(records.Fact(kind="note", stage="embed", text=text))
-    for stage in stages:
-        for name in ("documents_truncated", "pairs_unreadable", UNANSWERED):
-            if stage.counts.extra.get(name):
-                text = f"{name}: {stage.counts.extra[name]}."
-                facts.append(records.Fact(kind="fallback", stage=stage.name, text=text))
-    lengths = pc.list_value_length(tables.negatives["negative_ids"])
-    short = pc.sum(pc.less(lengths, config.mining.num_negatives)).as_py() or 0
-    if short:
-        text = f"{short} rows have fewer than {config.mining.num_negatives} negatives."
-        facts.append(records.Fact(kind="fallback", stage="mine", text=text))
-    return facts

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.config import RunConfig
+from flows.mine_config import MineConfig
 from flows.resources import held
 from flows.stages import identity_of, open_corpus, open_index
 from flows.workspace import Workspace
@@ -21,6 +22,8 @@ from sdg.ids import fingerprint
 from sdg.schemas import MINER_SCORES
 from sdg.shards import Counts, Outcome, Shard, finish
 
+AnyConfig = RunConfig | MineConfig
+
 
 def corpus_files(space: Workspace, documents: Sequence[Shard]) -> CorpusFiles:
     """Return the corpus as miners take it, and where they keep what they make of it."""
@@ -32,7 +35,7 @@ def corpus_files(space: Workspace, documents: Sequence[Shard]) -> CorpusFiles:
     )
 
 
-def prepare_miners(space: Workspace, config: RunConfig, documents: Sequence[Shard]) -> Shard:
+def prepare_miners(space: Workspace, config: AnyConfig, documents: Sequence[Shard]) -> Shard:
     """Let every miner embed or index the corpus; facts: what each cut, by its name."""
     files = corpus_files(space, documents)
 
@@ -96,7 +99,7 @@ def measure_run_recall(
     """
 
     def compute() -> Outcome:
-        queries = _sampled(found, config.seed)
+        queries = sampled_queries(found, config.seed)
         if not queries.query_ids:
             return Outcome({}, Counts())
         facts: dict[str, Any] = {}
@@ -104,12 +107,12 @@ def measure_run_recall(
         if not config.index.is_exact:
             index = open_index(space, config, corpus, documents)
             measured = measure_recall(queries.vectors, corpus, index, config.retrieve_depth)
-            facts[corpus_source(config)] = _fact(index.describe(), measured)
+            facts[corpus_source(config)] = recall_fact(index.describe(), measured)
         files = corpus_files(space, documents)
         for miner in map(held, config.mining.miners):
             if miner.approximate_index is not None:
                 measured = miner.measure_recall(queries.texts, files)
-                facts[miner.source] = _fact(miner.approximate_index, measured)
+                facts[miner.source] = recall_fact(miner.approximate_index, measured)
         return Outcome({}, Counts(), facts)
 
     return finish(
@@ -126,7 +129,7 @@ def measure_run_recall(
     )
 
 
-def has_approximate_index(config: RunConfig) -> bool:
+def has_approximate_index(config: AnyConfig) -> bool:
     """Return whether any search of the run may miss documents."""
     miners = config.mining.miners
     return not config.index.is_exact or any(m.approximate_index is not None for m in miners)
@@ -137,7 +140,7 @@ def corpus_source(config: RunConfig) -> str:
     return f"dense:{config.encoder.name}"
 
 
-def miners_identity(config: RunConfig) -> list[list[Any]]:
+def miners_identity(config: AnyConfig) -> list[list[Any]]:
     """Return JSON of everything about the miners that decides what they propose."""
     return [[miner.identity(), held(miner).revision()] for miner in config.mining.miners]
 
@@ -175,11 +178,13 @@ def recall_texts(measured: Shard) -> Iterator[str]:
         )
 
 
-def _fact(index: str, measured: Recall) -> dict[str, Any]:
+def recall_fact(index: str, measured: Recall) -> dict[str, Any]:
+    """Return what is remembered of one measurement."""
     return {"index": index, **measured.to_json()}
 
 
-def _sampled(found: Sequence[Shard], seed: int) -> EmbeddedQueries:
+def sampled_queries(found: Sequence[Shard], seed: int) -> EmbeddedQueries:
+    """Return the queries of a run on which recall is measured; shards have the table "vectors"."""
     ids = [shard.table("vectors", ["query_id"])["query_id"].to_pylist() for shard in found]
     flat = [query_id for own in ids for query_id in own]
     wanted = pa.array([flat[place] for place in sample_queries(flat, seed).tolist()], pa.string())

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from sdg.errors import UnknownNameError
+from sdg.errors import ConfigError, UnknownNameError
 
 FOLDER = Path(__file__).parent / "presets" / "mining"
 KEY = "preset"
@@ -43,13 +43,20 @@ def expand_preset(values: Mapping[str, Any]) -> dict[str, Any]:
         values: As read from a file; without a preset they are returned as they are.
 
     Raises:
-        UnknownNameError: If the preset is not known.
+        ConfigError: If the preset is not known, or mines no negatives.
     """
     mining = values.get("mining")
     if not isinstance(mining, Mapping) or mining.get(KEY) is None:
         return dict(values)
+    name = str(mining[KEY])
+    preset = read_preset(name)
+    if "mining" not in preset:
+        raise ConfigError(
+            f"`mining.preset` must say how negatives are mined, but {name!r} is a recipe for "
+            f"{', '.join(preset)} instead. Take one of the others."
+        )
     own = {**values, "mining": {k: v for k, v in mining.items() if k != KEY}}
-    return _laid_over(read_preset(str(mining[KEY])), own)
+    return _laid_over(preset, own)
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import given_stages, given_tables, judging, miners, relabel_rows, stages
+from flows import given_miners, given_stages, given_tables, judging, miners, relabel_rows, stages
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 
@@ -46,4 +46,6 @@ read_corpus = _task(given_tables.read_corpus, "read-corpus")
 read_given_pairs = _task(given_tables.read_given_pairs, "read-pairs")
 embed_given = _task(given_stages.embed_given, "embed-documents")
 embed_queries = _task(given_stages.embed_queries, "embed-queries")
-mine_given = _task(given_stages.mine_given, "mine-given")
+mine_given = _task(given_miners.mine_given, "mine-given")
+propose_given = _task(given_miners.propose_given, "propose-given")
+measure_given_recall = _task(given_miners.measure_given_recall, "measure-given-recall")

@@ -54,7 +54,7 @@ class DocumentSource(TableSource):
         entity_column: Same thing in any language.
         group_column: What must stay in one split; default the parent.
         parent_column: The document that a passage was cut from.
-        chunk_index_column: A passage's place in it, from 0; 0 where it is not known.
+        chunk_index_column: A passage's place in it, from 0.
         attributes: More columns to keep for rules and strata ("domain", "source").
         licence: Of the texts, for the card.
         attribution: Whom to credit.
@@ -255,7 +255,7 @@ def make_documents(
         "source": [source] * count,
         "source_key": [str(first_row + row) for row in range(count)],
         "parent_id": parents,
-        "chunk_index": _whole_numbers(values.get("chunk_index", none)),
+        "chunk_index": _places(values.get("chunk_index", none), ids, parents),
         "num_chunks": np.ones(count, np.int32),
         "entity_key": [comparison_key(e) if e else "" for e in values.get("entity", none)],
         "group_id": groups,
@@ -264,14 +264,18 @@ def make_documents(
     return pa.table(columns, schema=DOCUMENTS)
 
 
-def _whole_numbers(values: Sequence[str]) -> list[int]:
+def _places(values: Sequence[str], ids: Sequence[str], parents: Sequence[str]) -> list[int | None]:
+    """Return each document's place in its parent: 0 if it is whole, null if it is not known."""
     for value in set(values) - {""}:
         if not value.isdecimal():
             raise DataError(
                 f"`corpus.chunk_index_column` must hold whole numbers from 0, but holds {value!r} "
                 "instead. Name another column, or '-' for none."
             )
-    return [int(value or 0) for value in values]
+    return [
+        int(value) if value else (0 if own == parent else None)
+        for value, own, parent in zip(values, ids, parents, strict=True)
+    ]
 
 
 def tags_of(values: Sequence[str], default: str) -> list[str]:

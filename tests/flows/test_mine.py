@@ -20,6 +20,7 @@ import yaml
 from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from flows.mine import mine_pairs
+from mining.mine import mine
 from sdg.errors import ConfigError, DataError
 from tests.flows import pairs
 from tests.flows.small import pairmill, published
@@ -229,6 +230,56 @@ def test_a_judge_looks_at_a_pool_and_the_card_says_so(folder: Path, tmp_path: Pa
     assert manifest.judge.queries == 90
     assert [s.name for s in outcome.stages][-1] == "judge"
     assert [str(problem) for problem in verify_data_set(tmp_path)] == []
+
+
+def test_other_miners_propose_and_their_scores_are_published(folder: Path, tmp_path: Path) -> None:
+    mining = {
+        "miners": [{"miner": "bm25", "top_k": 20}],
+        "selection": {"strategy": "stratified", "by": "miner"},
+    }
+    outcome = mine_pairs(pairs.config(folder, mining=mining), tmp_path)
+    assert [s.name for s in outcome.stages] == [
+        "corpus",
+        "pairs",
+        "embed",
+        "embed_queries",
+        "propose",
+        "mine",
+    ]
+    sources = {source for row in _rows(tmp_path).values() for source in row["negative_sources"]}
+    assert "bm25" in sources
+    assert [str(problem) for problem in verify_data_set(tmp_path)] == []
+
+
+def test_what_an_approximate_index_finds_is_measured_and_told(folder: Path, tmp_path: Path) -> None:
+    index = {"index": "faiss_hnsw"}
+    mine_pairs(pairs.config(folder, index=index), tmp_path)
+    texts = [fact.text for fact in load_manifest(tmp_path).facts]
+    assert any("is approximate: it found" in text for text in texts)
+
+
+def test_other_chunks_of_the_positives_document_are_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = [
+        {"id": f"{row['id']}-{part}", "text": text, "parent": row["id"], "chunk_index": part}
+        for row in pairs.corpus_rows(8)
+        for part, text in enumerate(row["text"].split(". "))
+    ]
+    rows = [{**row, "positive_ids": [f"{row['positive_ids'][0]}-0"]} for row in pairs.pair_rows(8)]
+    pairs.write_jsonl(tmp_path / "corpus.jsonl", corpus)
+    pairs.write_jsonl(tmp_path / "pairs.jsonl", rows)
+    proposed: list[list[str]] = []
+
+    def remember(*given: Any, **named: Any) -> Any:
+        (extra,) = named["extra"]
+        assert extra.source == "in_document"
+        proposed.extend(given[2].ids_of(own) for own in extra.rows)
+        return mine(*given, **named)
+
+    monkeypatch.setattr("flows.given_miners.mine", remember)
+    mine_pairs(pairs.config(tmp_path, in_document=2), tmp_path / "out")
+    assert proposed == [[f"t{n:03d}-1", f"t{n:03d}-2"] for n in range(24)]
 
 
 def test_vectors_without_a_corpus_are_refused(folder: Path) -> None:

@@ -250,7 +250,7 @@ def test_entity_group_and_parent_become_what_rules_and_splits_read(tmp_path: Pat
     columns = ["entity_key", "group_id", "parent_id", "chunk_index", "language"]
     assert [list(row.values()) for row in part.kept.select(columns).to_pylist()] == [
         ["rome", "g", "p", 4, "und-Zyyy"],
-        ["", "p", "p", 0, "und-Zyyy"],
+        ["", "p", "p", None, "und-Zyyy"],
         ["", "c", "c", 0, "deu-Latn"],
     ]
 

@@ -1,0 +1,80 @@
+"""What a user of a mined data set must know beyond its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_cards.records import Fact
+from flows.mine_config import MineConfig
+from flows.mined import Mined, Others
+from flows.miners import recall_texts
+from flows.outcome import StageOutcome
+from sdg.shards import UNANSWERED
+
+_EMBED = {
+    "truncated": "documents were cut at the encoder's longest input",
+    "zeros": "documents have a vector of length 0: they score 0 with every query",
+}
+_PAIRS = {
+    "pairs_merged": "pairs have the query of an earlier pair and were merged with it",
+    "ids_merged": "query ids were given up, because their query has another id, too",
+    "positives_added": "positives were not in the corpus and were added to it",
+    "positive_ids_not_found": "ids of positives, beside others of their query, are not in the "
+    "corpus",
+}
+_STAGES = ("documents_truncated", "queries_truncated", "pairs_unreadable", UNANSWERED)
+
+
+def facts_of(
+    config: MineConfig, mined: Mined, stages: Sequence[StageOutcome], negatives: pa.Table
+) -> Iterator[Fact]:
+    """Yield fallbacks and notes.
+
+    Args:
+        config: The run.
+        mined: Its shards.
+        stages: Its stages.
+        negatives: NEGATIVES of the finished rows.
+    """
+    if config.description:
+        yield Fact(kind="note", stage="pairs", text=config.description)
+    yield from _of_inputs(config, mined)
+    yield from _of_miners(mined.others)
+    for stage in stages:
+        for name in _STAGES:
+            if stage.counts.extra.get(name):
+                text = f"{name}: {stage.counts.extra[name]}."
+                yield Fact(kind="fallback", stage=stage.name, text=text)
+    lengths = pc.list_value_length(negatives["negative_ids"])
+    short = pc.sum(pc.less(lengths, config.mining.num_negatives)).as_py()
+    if short:
+        text = f"{short} rows have fewer than {config.mining.num_negatives} negatives."
+        yield Fact(kind="fallback", stage="mine", text=text)
+
+
+def _of_inputs(config: MineConfig, mined: Mined) -> Iterator[Fact]:
+    for shard in mined.embedded:
+        for name, text in _EMBED.items():
+            if shard.facts.get(name):
+                yield Fact(kind="fallback", stage="embed", text=f"{shard.facts[name]} {text}.")
+    extra = mined.pairs.counts.extra
+    for name, text in _PAIRS.items():
+        # Without a corpus every positive is added: that is what was asked for.
+        if extra.get(name) and (name != "positives_added" or config.corpus is not None):
+            yield Fact(kind="note", stage="pairs", text=f"{extra[name]} {text}.")
+    if config.vectors is None and config.vector_dtype != "float32":
+        text = f"Vectors of documents are stored as {config.vector_dtype}."
+        yield Fact(kind="note", stage="embed", text=text)
+
+
+def _of_miners(others: Others) -> Iterator[Fact]:
+    if others.recall is not None:
+        for text in recall_texts(others.recall):
+            yield Fact(kind="fallback", stage="mine", text=text)
+    for source, cut in (others.prepared.facts if others.prepared is not None else {}).items():
+        if cut.get("documents_truncated"):
+            text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
+            yield Fact(kind="fallback", stage="propose", text=text)
