@@ -11,6 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from data_cards.privacy import publishable
+from flows.mining_presets import expand_preset
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
 from mining.mine import MiningConfig
@@ -163,7 +164,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
             the message names every such key with its value.
     """
     file = _find(path)
-    return parse_config(read_settings(file, overrides), str(file))
+    return parse_config(expand_preset(read_settings(file, overrides)), str(file))
 
 
 def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:

@@ -250,12 +250,16 @@ class CandidateSearch:
     ) -> tuple[Rows, Floats, Rows, npt.NDArray[np.int16]]:
         """Return the candidates with those of other miners, by score, then id, padding last."""
         miners = [np.zeros(rows.shape, np.int16)]
-        all_rows, all_scores, all_ranks = [rows], [scores], [ranks]
+        all_rows, all_scores, all_ranks = [rows.copy()], [scores], [ranks]
         for number, proposed in enumerate(self.extra, start=1):
             own = proposed.rows[self.places[numbers]]
             # A document that was found already keeps the miner that found it first.
+            # Unless other rules hold for it as a candidate of this miner.
             for earlier in all_rows:
-                own[kernels.is_among(own, earlier)] = -1
+                if proposed.exempt:
+                    earlier[kernels.is_among(earlier, own)] = -1
+                else:
+                    own[kernels.is_among(own, earlier)] = -1
             flat = np.flatnonzero(own.ravel() >= 0)
             exact = np.full(own.size, np.nan, np.float32)
             places = np.repeat(numbers, own.shape[1])[flat]

@@ -20,6 +20,10 @@ from mining.proposals import Proposals
 Rows = npt.NDArray[np.int64]
 
 SOURCE = "in_document"
+# Near misses by design: rules that keep near misses out would drop them all.
+EXEMPT = frozenset(
+    {"same_entity", "same_group", "same_parent", "percent", "margin", "absolute", "floor"}
+)
 
 
 def in_document_candidates(
@@ -91,4 +95,4 @@ def _padded(
     out, scores = np.full(shape, -1, np.int64), np.full(shape, np.nan, np.float32)
     out[queries[kept], number[kept]] = rows[kept]
     scores[queries[kept], number[kept]] = -distance[kept].astype(np.float32)
-    return Proposals(SOURCE, out, scores)
+    return Proposals(SOURCE, out, scores, EXEMPT)

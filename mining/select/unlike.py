@@ -40,8 +40,8 @@ def first_unlike(
                 continue
             is_unlike = True
             for earlier in range(taken):
-                other = vectors[numbers[query, out[query, earlier]]]
-                cosine = exact_score(vectors[numbers[query, step]], other)
+                other = numbers[query, out[query, earlier]]
+                cosine = exact_score(vectors, numbers[query, step], vectors, other)
                 if cosine > max_similarity:
                     is_unlike = False
                     break

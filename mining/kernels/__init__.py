@@ -1,0 +1,66 @@
+"""The compiled inner loops of mining.
+
+Functions are compiled when first called, for the types they get, and kept beside their files or in
+numba's cache folder; `compile_ahead` does it before. None holds the interpreter's lock while it
+runs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mining.kernels.codes import quantise
+from mining.kernels.compiler import compiled, compiled_sum
+from mining.kernels.scan import scan_tile
+from mining.kernels.scores import exact_pairs, exact_score, rough_score
+from mining.kernels.verdicts import (
+    first_alive,
+    is_among,
+    mark_shared,
+    settle,
+    settle_bounds,
+    settle_rows,
+    settle_shared,
+)
+
+__all__ = [
+    "compile_ahead",
+    "compiled",
+    "compiled_sum",
+    "exact_pairs",
+    "exact_score",
+    "first_alive",
+    "is_among",
+    "mark_shared",
+    "quantise",
+    "rough_score",
+    "scan_tile",
+    "settle",
+    "settle_bounds",
+    "settle_rows",
+    "settle_shared",
+]
+
+
+def compile_ahead() -> None:
+    """Compile what every search uses, so that the first one does not wait for it."""
+    ones, codes = np.ones((1, 2), np.float32), np.ones((1, 2), np.int8)
+    column, rows = np.ones(1, np.float32), np.zeros(1, np.int64)
+    lists, places = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64)
+    exact_pairs(ones, rows, ones, rows, column)
+    quantise(ones, codes, column, np.zeros(1), np.zeros(1))
+    for kind in (np.int32, np.float32):
+        scan_tile(
+            np.zeros((1, 1), kind), column, column, column, column, ones, ones, 0, rows, column,
+            -column, column, lists, places, places.copy(), np.zeros(1, int), np.zeros(1, int),
+            np.zeros(1, int),
+        )  # fmt: skip
+    mask, dropped = np.ones((1, 1), bool), np.zeros(1, np.int64)
+    offsets = np.array([0, 1])
+    mark_shared(places, rows, offsets, mask)
+    settle(mask, mask, dropped)
+    settle_bounds(lists, -column, column, mask, dropped)
+    settle_shared(places, np.zeros(1, np.int32), rows, offsets, mask, dropped)
+    settle_rows(places, rows, offsets, mask, dropped)
+    first_alive(mask, places, dropped)
+    is_among(places, places)
