@@ -145,6 +145,20 @@ def test_given_vectors_give_the_rows_that_the_encoder_gives(
     assert load_manifest(tmp_path / "out").encoder.dimensions == 256
 
 
+def test_other_vectors_of_the_documents_are_mined_anew(folder: Path, tmp_path: Path) -> None:
+    vectors = _given(folder, tmp_path)
+    out = tmp_path / "out"
+    mine_pairs(pairs.config(folder, vectors=vectors), out)
+    before = _files(out)
+    numbers = np.load(tmp_path / "d.npy")
+    pairs.save(tmp_path / "d.npy", np.roll(numbers, 7, axis=0))
+    mine_pairs(pairs.config(folder, vectors=vectors), out)
+    # The vectors of the queries, and so their shards, are the same.
+    fresh = tmp_path / "fresh"
+    mine_pairs(pairs.config(folder, vectors=vectors), fresh)
+    assert _files(out) == _files(fresh) != before
+
+
 def test_given_vectors_stay_with_their_documents_when_some_are_rejected(
     mined: Path, folder: Path, tmp_path: Path
 ) -> None:
