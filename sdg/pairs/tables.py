@@ -159,7 +159,7 @@ def _lines(file: Path) -> Iterator[Any]:
                 number += 1
                 if line.strip():
                     yield json.loads(line)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"`{file}` must hold one JSON object per line, in UTF-8, but line {number} gave: "
             f"{error}. Correct or delete it."
@@ -177,7 +177,7 @@ def _split_lines(stream: pa.NativeFile) -> Iterator[bytes]:
 def _objects(file: Path) -> Iterator[Any]:
     try:
         value = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"`{file}` must be a JSON list of objects, but reading it gave: {error}. "
             "Correct the file, or write one object per line into a .jsonl file."

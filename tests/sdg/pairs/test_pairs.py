@@ -380,3 +380,12 @@ def test_every_pair_is_merged_or_rejected_and_no_positive_is_lost(
     }
     used = [row for rows in read.pair_rows["pair_rows"].to_pylist() for row in rows]
     assert len(used) + read.rejected.num_rows == read.rows_in == len(rows)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+def test_json_that_is_nested_too_deeply_is_refused(suffix: str, tmp_path: Path) -> None:
+    row = '{"text": "a", "more": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    path = tmp_path / f"corpus{suffix}"
+    path.write_text(row if suffix == ".jsonl" else f"[{row}]", encoding="utf-8")
+    with pytest.raises(DataError, match="recursion depth"):
+        list(read_documents(DocumentSource(path=str(path))))
