@@ -122,7 +122,9 @@ def judges_identity(
     engines = {name: held(generators[name]) for name in settings.engines}
     prompts = {k: v for j in asked for t in languages for k, v in j.prompt_sha256(t).items()}
     return {
-        "config": settings.model_dump(mode="json"),
+        # Judges say themselves what of their settings decides: a server's address does not.
+        "config": settings.model_dump(mode="json", exclude={"judges", "agreement"}),
+        "sample": None if settings.agreement is None else settings.agreement.sample,
         "judges": [judge.pinned_identity() for judge in asked],
         "engines": {name: [e.identity(), e.revision()] for name, e in engines.items()},
         "prompts": prompts,

@@ -11,7 +11,9 @@ import pytest
 
 from data_cards.verify import verify_data_set
 from flows.build import run_build
+from flows.judging import judges_identity
 from sdg.errors import ConfigError
+from sdg.judge.config import JudgeConfig
 from tests.flows.small import settings, write_config
 
 
@@ -112,3 +114,21 @@ def test_a_judge_that_names_no_configured_engine_is_refused(
     values["judge"]["judges"] = [{"judge": "rlhn", "engine": "gpt"}]
     with pytest.raises(ConfigError, match="'gpt' is not"):
         run_build(write_config(tmp_path / "c.yaml", values), tmp_path / "out")
+
+
+def _identity_of_reranker(**changes: Any) -> dict[str, Any]:
+    judge = {
+        "judge": "rerank_server",
+        "base_urls": ["http://one:8000/v1"],
+        "model": "ranker",
+        "model_revision": "1",
+        "threshold": 0.5,
+        **changes,
+    }
+    return judges_identity(JudgeConfig.model_validate({"enabled": True, "judges": [judge]}), {}, [])
+
+
+def test_where_a_judge_is_reached_does_not_make_finished_rows_be_judged_again() -> None:
+    before = _identity_of_reranker()
+    assert _identity_of_reranker(base_urls=["http://two:8000/v1"], max_in_flight=2) == before
+    assert _identity_of_reranker(threshold=0.6) != before
