@@ -20,9 +20,10 @@ from mining.embed import EmbeddedQueries
 from mining.filters import CandidateBlock, Filter, Floats, Rows, ScoreRule, unbounded
 from mining.filters.known_positive import KnownPositive
 from mining.indexes import Index
+from mining.join import Candidates, join_proposals
 from mining.known import Known
 from mining.proposals import Proposals
-from mining.search import Found, Wanted, pair_scores
+from mining.search import Found, Wanted
 
 _DEEPER = 4
 # Candidates looked at beyond what is needed: some fall to the rules that look at documents.
@@ -153,17 +154,16 @@ class CandidateSearch:
         k = max(1, min(k + _SPARE, len(part)))
         waiting = numbers
         while len(waiting):
-            found = self._search(part, waiting, k)
+            is_short = []
             step = max(1, _MAX_CANDIDATES // k)
-            short = []
             for start in range(0, len(waiting), step):
-                piece = found.part(slice(start, start + step))
-                places = waiting[start : start + step]
-                short.append(self._judge(part, places, piece, known_above[places], judged))
+                asked = waiting[start : start + step]
+                found = self._search(part, asked, k)
+                is_short.append(self._judge(part, asked, found, known_above[asked], judged))
             if k >= len(part):
                 return
-            is_short = np.concatenate(short) & (judged.survivors[waiting] < num_survivors)
-            waiting = waiting[is_short]
+            still = np.concatenate(is_short) & (judged.survivors[waiting] < num_survivors)
+            waiting = waiting[still]
             k = min(k * _DEEPER, len(part))
 
     def _search(self, part: CorpusView, numbers: Rows, k: int) -> Found:
@@ -183,20 +183,51 @@ class CandidateSearch:
         judged: Judged,
     ) -> npt.NDArray[np.bool_]:
         """Apply the rules and note what is left; return (Q,) whether a deeper search could help."""
-        block, miners = self._block(part, numbers, found)
-        num_candidates = block.alive.sum(axis=1)
-        # What is above the bound was never a candidate, but it was looked at: by the search.
+        rows = found.rows
+        if isinstance(part, CorpusPart):
+            rows = np.where(rows < 0, -1, part.rows[rows])
+        searched = Candidates.searched(rows, found.scores, found.above_upper)
+        candidates, above = searched, found.above_upper
+        if self.extra:
+            candidates, uncounted = join_proposals(
+                searched,
+                self.extra,
+                self.places[numbers],
+                self.vectors[numbers],
+                self.corpus,
+                self.bounds.upper[numbers],
+            )
+            # They were above the bound, and are candidates all the same.
+            above = np.maximum(above - uncounted, 0)
+        may_be_more = found.rows[:, -1] >= 0
+        searched_only = self._block(numbers, searched)
+        for rule in self.rules:
+            may_be_more &= ~rule.is_exhausted(searched_only)
+        block = self._block(numbers, candidates)
+        judged.depth[numbers] = above + block.alive.sum(axis=1)
+        judged.docs_above[numbers] = found.above_rank
+        # An approximate index may not have seen all that is known.
+        self._count_above(numbers, above, np.minimum(known_above, above), judged)
+        self._apply(numbers, block, candidates.miners, judged)
+        self._note(numbers, block, candidates.miners, judged)
+        return may_be_more
+
+    def _count_above(self, numbers: Rows, above: Rows, of_known: Rows, judged: Judged) -> None:
+        """Count what is above the bound: never a candidate, but looked at, by the search."""
         judged.dropped[:, numbers] = 0
         owner = self.bounds.owner[numbers]
-        of_known = known_above
-        has_bound = np.flatnonzero(owner >= 0)
-        others = (found.above_upper - of_known)[has_bound]
-        judged.dropped[owner[has_bound], numbers[has_bound]] = others
-        may_be_more = found.rows[:, -1] >= 0
-        for number, rule in self._in_order():
+        bound = owner >= 0
+        judged.dropped[owner[bound], numbers[bound]] = (above - of_known)[bound]
+        for number, rule in enumerate(self.rules):
             if isinstance(rule, KnownPositive):
                 judged.dropped[number, numbers] = of_known
+
+    def _apply(
+        self, numbers: Rows, block: CandidateBlock, miners: npt.NDArray[np.int16], judged: Judged
+    ) -> None:
+        for number, rule in self._in_order():
             if isinstance(rule, ScoreRule) and not self.extra:
+                # The search kept to its bounds.
                 continue
             spared = [i for i, e in enumerate(self.extra, start=1) if rule.name in e.exempt]
             dropped = np.zeros(len(numbers), np.int64)
@@ -206,11 +237,6 @@ class CandidateSearch:
             else:
                 rule.apply(block, dropped)
             judged.dropped[number, numbers] += dropped
-            may_be_more &= ~rule.is_exhausted(block)
-        judged.depth[numbers] = found.above_upper + num_candidates
-        judged.docs_above[numbers] = found.above_rank
-        self._note(numbers, block, miners, judged)
-        return may_be_more
 
     def _in_order(self) -> list[tuple[int, Filter]]:
         """Return the rules with their numbers: known positives first, then bounds, then others."""
@@ -221,61 +247,35 @@ class CandidateSearch:
 
         return sorted(enumerate(self.rules), key=stage)
 
-    def _block(
-        self, part: CorpusView, numbers: Rows, found: Found
-    ) -> tuple[CandidateBlock, npt.NDArray[np.int16]]:
-        rows = found.rows
-        if isinstance(part, CorpusPart):
-            rows = np.where(rows < 0, -1, part.rows[rows])
-        ranks = found.above_upper[:, None] + np.arange(rows.shape[1])
-        ranks = np.where(rows < 0, -1, ranks)
-        scores, miners = found.scores, np.zeros(rows.shape, np.int16)
-        if self.extra:
-            rows, scores, ranks, miners = self._with_extra(numbers, rows, scores, ranks)
-        block = CandidateBlock(
-            rows=rows,
-            scores=scores,
-            ranks=ranks,
-            alive=rows >= 0,
+    def _block(self, numbers: Rows, candidates: Candidates) -> CandidateBlock:
+        return CandidateBlock(
+            rows=candidates.rows,
+            scores=candidates.scores,
+            ranks=candidates.ranks,
+            alive=candidates.rows >= 0,
             anchors=self.anchors[numbers],
             positive_rows=self.known.of_queries(numbers),
             query_texts=[self.texts[number] for number in numbers.tolist()],
             query_languages=[self.languages[number] for number in numbers.tolist()],
             corpus=self.corpus,
         )
-        return block, miners
 
-    def _with_extra(
-        self, numbers: Rows, rows: Rows, scores: Floats, ranks: Rows
-    ) -> tuple[Rows, Floats, Rows, npt.NDArray[np.int16]]:
-        """Return the candidates with those of other miners, by score, then id, padding last."""
-        miners = [np.zeros(rows.shape, np.int16)]
-        all_rows, all_scores, all_ranks = [rows.copy()], [scores], [ranks]
-        for number, proposed in enumerate(self.extra, start=1):
-            own = proposed.rows[self.places[numbers]]
-            # A document that was found already keeps the miner that found it first.
-            # Unless other rules hold for it as a candidate of this miner.
-            for earlier in all_rows:
-                if proposed.exempt:
-                    earlier[kernels.is_among(earlier, own)] = -1
-                else:
-                    own[kernels.is_among(own, earlier)] = -1
-            flat = np.flatnonzero(own.ravel() >= 0)
-            exact = np.full(own.size, np.nan, np.float32)
-            places = np.repeat(numbers, own.shape[1])[flat]
-            exact[flat] = pair_scores(self.vectors, self.corpus, places, own.ravel()[flat])
-            all_rows.append(own)
-            all_scores.append(exact.reshape(own.shape))
-            all_ranks.append(np.where(own < 0, -1, np.arange(own.shape[1])))
-            miners.append(np.full(own.shape, number, np.int16))
-        rows, scores = np.hstack(all_rows), np.hstack(all_scores)
-        order = np.lexsort((self.corpus.id_order[rows], -scores, rows < 0), axis=1)
-        return (
-            np.take_along_axis(rows, order, axis=1),
-            np.take_along_axis(scores, order, axis=1),
-            np.take_along_axis(np.hstack(all_ranks), order, axis=1),
-            np.take_along_axis(np.hstack(miners), order, axis=1),
-        )
+    def passes(self, rows: Rows, skipped: tuple[type[Filter], ...]) -> npt.NDArray[np.bool_]:
+        """Return (Q, K) True where all rules but the `skipped` kinds let documents through.
+
+        Args:
+            rows: (Q, K) rows for every query, -1 is padding: never True.
+            skipped: Kinds of rules that are not asked.
+        """
+        everyone = np.arange(len(self.anchors))
+        nothing = np.full(rows.shape, np.nan, np.float32)
+        no_miner = np.zeros(rows.shape, np.int16)
+        block = self._block(everyone, Candidates(rows, nothing, np.full_like(rows, -1), no_miner))
+        dropped = np.zeros(len(everyone), np.int64)
+        for rule in self.rules:
+            if not isinstance(rule, skipped):
+                rule.apply(block, dropped)
+        return block.alive
 
     def _note(
         self,

@@ -20,15 +20,15 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 from mining.candidates import CandidateSearch, Judged
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
-from mining.filters import FILTERS, CodeRule, Filter
+from mining.filters import FILTERS, Filter
 from mining.indexes import Index
 from mining.known import Anchor, Known
 from mining.merge import FusionConfig
 from mining.miners import MINERS, Miner
 from mining.proposals import Proposals
-from mining.search import pair_scores
+from mining.random_fill import fill_at_random
 from mining.select import SelectionConfig, Survivors, select
-from mining.shortfall import SOURCE, Forbidden, Policy, draw_random_negatives
+from mining.shortfall import SOURCE, Policy
 from sdg.part import Part
 from sdg.schemas import NEGATIVES, POSITIVES, StageResult, check_table, reject_rows
 
@@ -68,8 +68,8 @@ class MiningConfig(Part):
         miners: Others that propose candidates beside the encoder's own search.
         fusion: How what they propose becomes one list with what the encoder retrieves.
         on_shortfall: "drop" rejects a query with fewer negatives (Arctic), "keep" keeps the short
-            list (NeMo), "random_fill" adds random documents that no rule on what documents share
-            or on an upper bound forbids (KaLM, FlagEmbedding); their source is `random`.
+            list (NeMo), "random_fill" adds random documents that no rule forbids but floor and
+            rank window (KaLM, FlagEmbedding); their source is `random`.
     """
 
     num_negatives: int = Field(default=4, ge=1)
@@ -182,48 +182,9 @@ def mine(
     chosen = select(survivors, config.num_negatives, config.selection, seed)
     sources = [f"dense:{corpus.vectors.encoder.name}", *(e.source for e in extra)]
     if config.on_shortfall == "random_fill":
-        chosen = _filled(search, judged, chosen, survivors.query_ids, config, seed)
+        chosen = fill_at_random(search, judged, chosen, survivors.query_ids, seed)
         sources.append(SOURCE)
     return _result(positives, known, judged, chosen, corpus, config, sources)
-
-
-def _filled(
-    search: CandidateSearch,
-    judged: Judged,
-    chosen: Rows,
-    query_ids: Sequence[str],
-    config: MiningConfig,
-    seed: int,
-) -> Rows:
-    """Append random documents to what was judged; return (Q, n) places with them, by score."""
-    corpus, everyone = search.corpus, np.arange(len(chosen))
-    taken = np.take_along_axis(judged.rows, np.maximum(chosen, 0), axis=1)
-    forbidden = Forbidden(
-        search.known.of_queries(everyone),
-        np.where(chosen < 0, -1, taken),
-        [rule.codes(corpus) for rule in config.rules if isinstance(rule, CodeRule)],
-        search.bounds.upper,
-    )
-
-    def scores_of(places: Rows, rows: Rows) -> npt.NDArray[np.float32]:
-        return pair_scores(search.vectors, corpus, places, rows)
-
-    drawn = draw_random_negatives(
-        (chosen < 0).sum(axis=1),
-        query_ids,
-        forbidden,
-        corpus.id_order,
-        scores_of,
-        seed,
-    )
-    first = judged.rows.shape[1]
-    judged.append(drawn.rows, drawn.scores, len(search.extra) + 1)
-    places = np.where(drawn.rows < 0, -1, first + np.arange(drawn.rows.shape[1]))
-    together = np.hstack([chosen, places])
-    scores = np.take_along_axis(judged.scores, np.maximum(together, 0), axis=1)
-    rows = np.take_along_axis(judged.rows, np.maximum(together, 0), axis=1)
-    order = np.lexsort((corpus.id_order[rows], -scores, together < 0), axis=1)
-    return np.take_along_axis(together, order, axis=1)[:, : chosen.shape[1]]
 
 
 def _result(
@@ -301,7 +262,7 @@ def _dropped(judged: Judged, config: MiningConfig) -> pa.ListArray:
         [reasons.take(pa.array(rule)), pa.array(by_query[query, rule], pa.int32())],
         names=["reason", "count"],
     )
-    return pa.ListArray.from_arrays(_offsets((by_query > 0).sum(axis=1)), entries)
+    return pa.ListArray.from_arrays(_offsets((by_query != 0).sum(axis=1)), entries)
 
 
 def _offsets(counts: Rows) -> pa.Array:

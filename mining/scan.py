@@ -20,6 +20,7 @@ import numpy as np
 
 from mining import kernels
 from mining.corpus import CorpusView
+from mining.deep_scan import scan_deep
 from mining.screens import Screen, Screened, rounding_slack
 from mining.search import Floats, Found, Rows, Wanted, check_wanted
 from sdg.errors import DataError
@@ -27,6 +28,10 @@ from sdg.errors import DataError
 # A tile of int32 or float32 products, 2 MiB: it is read again while it is in the cache.
 _TILE_QUERIES = 256
 _TILE_DOCUMENTS = 2048
+# Products of longer vectors may overflow.
+_MAX_LENGTH = 1e15
+# Lists longer than this are sorted once instead of kept in order.
+_MAX_LIST = 1024
 
 
 class _State:
@@ -60,6 +65,8 @@ def scan(
     check_wanted(queries, wanted)
     # Not read-only: compiled code is made for each kind of array, and one kind is enough.
     queries = np.require(queries, np.float32, ["C", "W"])
+    if wanted.k > _MAX_LIST:
+        return scan_deep(queries, corpus, wanted)
     state = _State(len(queries), wanted.k)
     prepared = screen.prepare(queries)
     chunks = [
@@ -124,12 +131,12 @@ def _scan_block(
 
 def _check_finite(documents: Screened, first: int, corpus: CorpusView) -> None:
     # A length is not finite if a value is not.
-    is_bad = ~np.isfinite(documents.length)
+    is_bad = ~(documents.length <= _MAX_LENGTH)
     if is_bad.any():
         row = first + int(np.flatnonzero(is_bad)[0])
         raise DataError(
             f"Vectors must be finite, but that of document {corpus.ids_of(np.array([row]))[0]!r} "
-            "holds NaN or infinity instead. Remove the document, or embed it again."
+            "holds NaN, infinity or huge numbers instead. Remove the document, or embed it again."
         )
 
 

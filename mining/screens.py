@@ -126,4 +126,6 @@ def rounding_slack(queries: Screened, documents: Screened, dimension: int) -> Fl
 
 
 def _upwards(values: npt.NDArray[np.float64]) -> Floats:
+    # What a product loses where floats have few digits, or none.
+    values = values + 1e-36
     return np.nextafter(values.astype(np.float32), np.float32(np.inf))

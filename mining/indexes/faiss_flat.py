@@ -148,8 +148,8 @@ class FaissFlat(Index):
         """Return (Q,) how far FAISS's scores may be from exact ones, for documents of length 1."""
         dimension = queries.shape[1]
         error = 2.0 * (dimension + 2) * 2.0**-24
-        if self.device == "gpu" and self.dtype == "float16":
-            # Both sides are rounded to 11 bits.
+        if self.device == "gpu":
+            # Both sides may be rounded to 11 bits: float16, or TF32 in products of float32.
             error += 2.0 * 2.0**-11
         lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries, dtype=np.float64))
         return np.nextafter((error * lengths).astype(np.float32), np.float32(np.inf))

@@ -12,7 +12,7 @@ import numpy as np
 from mining.kernels.codes import quantise
 from mining.kernels.compiler import compiled, compiled_sum
 from mining.kernels.scan import scan_tile
-from mining.kernels.scores import exact_pairs, exact_score, rough_score
+from mining.kernels.scores import exact_block, exact_pairs, exact_score, rough_score
 from mining.kernels.verdicts import (
     first_alive,
     is_among,
@@ -27,6 +27,7 @@ __all__ = [
     "compile_ahead",
     "compiled",
     "compiled_sum",
+    "exact_block",
     "exact_pairs",
     "exact_score",
     "first_alive",

@@ -53,13 +53,15 @@ def quantise(
     Args:
         vectors: (N, D) float32, finite.
         codes: (N, D) int8, written; in [-127, 127].
-        step: (N,) float32, written; 1 for a row of zeros.
+        step: (N,) float32, written; 1 for a row of zeros, or nearly.
         lost: (N,) written; length of what rounding lost of the row.
         length: (N,) written; length of the row.
     """
     for row in range(vectors.shape[0]):
         largest = largest_magnitude(vectors[row])
-        step[row] = largest / np.float32(127.0) if largest > 0 else np.float32(1.0)
+        # So small that a step is no normal number: nothing is kept of the row, and that is said.
+        is_tiny = largest < np.float32(1e-30)
+        step[row] = np.float32(1.0) if is_tiny else largest / np.float32(127.0)
         error, square = round_row(vectors[row], step[row], codes[row])
         lost[row] = np.sqrt(error)
         length[row] = np.sqrt(square)

@@ -33,6 +33,14 @@ def rough_score(queries: Floats, q: int, documents: Floats, d: int) -> np.float3
 
 
 @compiled
+def exact_block(queries: Floats, documents: Floats, out: Floats) -> None:
+    """Write `exact_score` of all pairs into (Q, B) `out`."""
+    for q in range(queries.shape[0]):
+        for d in range(documents.shape[0]):
+            out[q, d] = exact_score(queries, q, documents, d)
+
+
+@compiled
 def exact_pairs(
     queries: Floats, places: Rows, documents: Floats, numbers: Rows, out: Floats
 ) -> None:

@@ -455,3 +455,120 @@ def test_looked_at_is_dropped_plus_surviving_whatever_the_rules(fan: CorpusView)
     judged = search.run(4)
     assert (judged.dropped.sum(axis=0) + judged.survivors).tolist() == judged.depth.tolist()
     assert judged.dropped[3].tolist() == [1] * 9
+
+
+def test_an_approximate_index_that_misses_the_positive_leaves_counts_with_their_own_query(
+    tmp_path: Path,
+) -> None:
+    """Where it saw less than is known, a count was negative and moved to the next query's row."""
+    random = np.random.default_rng(1)
+    vectors = random.normal(size=(300, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = [document(f"d{i:03d}", f"w{i}a w{i}b") for i in range(300)]
+    table = {str(row["text"]): v.tolist() for row, v in zip(rows, vectors, strict=True)}
+    view = visible.corpus(tmp_path, rows, table)
+    queries = visible.queries(
+        {f"q{i:02d}": vectors[i].tolist() for i in range(30)}, [f"d{i:03d}" for i in range(30)]
+    )
+    index = INDEXES.build({"index": "matryoshka", "dimension": 2})
+    index.prepare(view, tmp_path / "indexes", "f")
+    own = {f"q{i:02d}": [f"d{i:03d}"] for i in range(30)}
+    found = _mine(queries, own, view, index, on_shortfall="keep")
+    for row in found.values():
+        assert all(entry["count"] > 0 for entry in row["dropped"])
+        assert {entry["reason"] for entry in row["dropped"]} <= {
+            "known_positive", "above_percent_of_positive", "same_entity_as_positive",
+            "near_duplicate_of_positive", "equal_text",
+        }  # fmt: skip
+        dropped = sum(entry["count"] for entry in row["dropped"])
+        assert dropped + len(row["negative_ids"]) <= row["search_depth"]
+
+
+def test_ranks_of_another_miner_do_not_end_the_search(tmp_path: Path) -> None:
+    rows = [
+        document(f"d{i:03d}", f"w{i}a w{i}b", group_id="g" if i < 60 else f"g{i}")
+        for i in range(150)
+    ]
+    vectors = {str(row["text"]): at(i * 0.5) for i, row in enumerate(rows)}
+    view = visible.corpus(tmp_path, rows, vectors)
+    rules = [
+        {"rule": "known_positive"},
+        {"rule": "same_group"},
+        {"rule": "rank_window", "last": 100},
+    ]
+    config = MiningConfig.model_validate({"num_negatives": 3, "rules": rules})
+    proposed = _proposed(list(range(149, 49, -1)))
+    results = [
+        mine(
+            visible.queries({"q": at(0)}, ["d000"]),
+            visible.positives({"q": ["d000"]}),
+            view,
+            INDEXES.build({"index": "exact"}),
+            config,
+            seed=1,
+            extra=extra,
+        )
+        for extra in ([], [proposed])
+    ]
+    alone, together = (result.kept["negative_ids"].to_pylist() for result in results)
+    assert alone == together == [["d060", "d061", "d062"]]
+
+
+def test_what_other_miners_propose_above_the_bound_is_not_counted_twice(fan: CorpusView) -> None:
+    config = MiningConfig.model_validate(
+        {"num_negatives": 2, "rules": [{"rule": "known_positive"}, {"rule": "percent"}]}
+    )
+    rows = [
+        mine(
+            visible.queries({"q": at(0)}, ["d1"]),
+            visible.positives({"q": ["d1"]}),
+            fan,
+            INDEXES.build({"index": "exact"}),
+            config,
+            seed=1,
+            extra=extra,
+        ).kept.to_pylist()[0]
+        for extra in ([], [_proposed([0, 1, 2, 3, 4])])
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_random_documents_obey_the_rules_that_read_them(tmp_path: Path) -> None:
+    texts = ["a red door", "A red door!", "une porte", "la clef", "a blue sea", "a tall tree"]
+    tags = ["eng-Latn", "eng-Latn", "fra-Latn", "fra-Latn", "eng-Latn", "eng-Latn"]
+    rows = [
+        document(f"d{i}", text, language=tag)
+        for i, (text, tag) in enumerate(zip(texts, tags, strict=True))
+    ]
+    view = visible.corpus(tmp_path, rows, {t: at(30 * i) for i, t in enumerate(texts)})
+    names = ["known_positive", "exact_duplicate", "language"]
+    rules: list[dict[str, Any]] = [{"rule": name} for name in names]
+    rules.append({"rule": "rank_window", "last": 1})
+    row = _mine(visible.queries({"q": at(0)}, ["d0"]), {"q": ["d0"]}, view, rules=rules,
+                on_shortfall="random_fill")["q"]  # fmt: skip
+    assert set(row["negative_ids"]) == {"d4", "d5"}
+    assert row["negative_sources"] == ["random", "random"]
+
+
+def test_in_document_candidates_belong_to_their_miner_even_if_the_search_finds_them(
+    fan: CorpusView,
+) -> None:
+    config = MiningConfig.model_validate(
+        {"num_negatives": 3, "rules": [{"rule": "known_positive"}, {"rule": "percent"}]}
+    )
+    exempt = replace(_proposed([2, 3]), exempt=frozenset({"percent"}))
+    result = mine(
+        visible.queries({"q": at(0)}, ["d1"]),
+        visible.positives({"q": ["d1"]}),
+        fan,
+        INDEXES.build({"index": "exact"}),
+        config,
+        seed=1,
+        extra=[exempt],
+    )
+    (row,) = result.kept.to_pylist()
+    assert row["negative_ids"] == ["d2", "d3", "d4"]
+    assert row["negative_sources"] == ["bm25", "bm25", "dense:given"]
+    dropped = {entry["reason"]: entry["count"] for entry in row["dropped"]}
+    assert dropped == {"known_positive": 1, "above_percent_of_positive": 1}
+    assert row["search_depth"] == 10

@@ -144,6 +144,31 @@ def test_a_weak_positive_in_a_crowd_is_exact_too(tmp_path: Path, index: Index) -
     _check(index.search(queries, view, wanted), every, wanted)
 
 
+@pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
+def test_a_long_list_is_what_sorting_all_exact_scores_gives(tmp_path: Path, index: Index) -> None:
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(2600, 4)).astype(np.float32)
+    vectors[::2] = vectors[0]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    view = _corpus(tmp_path, vectors)
+    queries = vectors[[5, 9]]
+    every = _scored(queries, view)
+    wanted = Wanted(1500, np.array([0.9, np.inf], np.float32), -np.ones(2, np.float32), every[:, 7])
+    _check(index.search(queries, view, wanted), every, wanted)
+
+
+def test_nearly_empty_vectors_are_scored_like_others(tmp_path: Path) -> None:
+    vectors = np.zeros((40, 3), np.float32)
+    vectors[:, 0] = np.geomspace(1e-44, 1, 40)
+    view = _corpus(tmp_path, vectors)
+    queries = np.array([[1, 0, 0], [1e-20, 0, 0]], np.float32)
+    every = _scored(queries, view)
+    wanted = Wanted(9, every[:, 20].copy(), np.full(2, -np.inf, np.float32), every[:, 30].copy())
+    for index in BACK_ENDS:
+        if index.name != "faiss_flat":
+            _check(index.search(queries, view, wanted), every, wanted)
+
+
 def test_exact_scores_are_the_correctly_rounded_inner_products() -> None:
     random = np.random.default_rng(3)
     queries = random.normal(size=(50, 513)).astype(np.float32)
