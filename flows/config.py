@@ -113,7 +113,7 @@ class RunConfig(Part):
     gates: tuple[AnyGate, ...] = ()
     duplicates: DuplicateQueriesConfig = DuplicateQueriesConfig()
     encoder: AnyEncoder
-    index: AnyIndex = Field(default={"index": "faiss_flat"}, validate_default=True)
+    index: AnyIndex = Field(default={"index": "auto"}, validate_default=True)
     retrieve_depth: int = Field(default=100, ge=1)
     round_trip: RoundTripConfig = RoundTripConfig()
     cell_yield: CellYieldConfig = CellYieldConfig()

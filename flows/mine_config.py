@@ -98,7 +98,7 @@ class MineConfig(Part):
     vectors: GivenVectorsConfig | None = None
     encoder: AnyEncoder = Field(default={"encoder": "use_multilingual"}, validate_default=True)
     vector_dtype: VectorDtype = "float32"
-    index: AnyIndex = Field(default={"index": "faiss_flat"}, validate_default=True)
+    index: AnyIndex = Field(default={"index": "auto"}, validate_default=True)
     mining: MiningConfig = MiningConfig()
     in_document: int = Field(default=0, ge=0)
     generators: dict[str, AnyEngine] = Field(default={})

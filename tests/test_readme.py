@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
-from flows.config import load_config, parse_config
+from flows.config import load_config, parse_config, parse_settings
+from flows.mining_presets import preset_names
+from flows.relabel_config import ExistingRowsConfig
 from sdg.gates import GATES, Evidence
 from sdg.schemas import DOCUMENTS
 
@@ -25,6 +27,17 @@ def test_the_configuration_of_a_real_run_parses() -> None:
     config = parse_config(yaml.safe_load(block), "README.md")
     assert [entry.generator for entry in config.plan.entries] == ["qwen3"]
     assert config.mining.num_negatives == 7
+
+
+def test_the_configuration_of_judges_parses() -> None:
+    (block,) = [b for b in _blocks("yaml") if b.startswith("# judge.yaml")]
+    config = parse_settings(yaml.safe_load(block), "README.md", ExistingRowsConfig)
+    assert config.judge.engines == ("cheap", "strong")
+
+
+def test_readme_lists_every_mining_preset() -> None:
+    (line,) = [line for line in README.splitlines() if line.startswith("- **Presets**")]
+    assert re.findall(r"`([\w-]+)`", line) == preset_names()
 
 
 def test_every_preset_parses() -> None:
