@@ -125,8 +125,45 @@ def mine(  # noqa: PLR0913, PLR0917 - one option each
         "vectors.queries": query_vectors,
         "vectors.documents": document_vectors,
     }
-    arguments = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
-    outcome = run_mine(config, preset, out, arguments, set_)
+    outcome = run_mine(config, preset, out, _arguments(given), set_)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
+
+
+@app.command()
+def bitext(  # noqa: PLR0913, PLR0917 - one option each
+    out: Annotated[Path, typer.Option("--out", help="Directory of the pairs.")],
+    source: Annotated[
+        str | None,
+        typer.Option(help="Sentences: Parquet, JSONL, JSON, a folder, a data set. The queries."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Sentences in another language. The positives.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A published recipe: laser-bitext.")] = None,
+    source_vectors: Annotated[
+        str | None, typer.Option(help="Ready vectors, one per row of the source: .npy, Parquet.")
+    ] = None,
+    target_vectors: Annotated[
+        str | None, typer.Option(help="Ready vectors, one per row of the target.")
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Find translations among two sets of sentences: pairs that `pairmill mine` takes."""
+    from flows.bitext import run_bitext
+    from flows.report import print_outcome
+
+    given = {
+        "source.path": source,
+        "target.path": target,
+        "vectors.source": source_vectors,
+        "vectors.target": target_vectors,
+    }
+    outcome = run_bitext(config, preset, out, _arguments(given), set_)
     if as_json:
         _print_json(outcome.to_json())
     else:
@@ -226,6 +263,11 @@ def main() -> None:
     except PairmillError as error:
         sys.stderr.write(f"pairmill: {error}\n")
         sys.exit(error.exit_status)
+
+
+def _arguments(given: dict[str, str | None]) -> list[str]:
+    """Return what was given as settings, as `--set` would."""
+    return [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from flows.given_stages import open_given_corpus
 from flows.given_vectors import vectors_identity
-from flows.mine_config import MineConfig
+from flows.mine_config import CorpusSettings, MineConfig
 from flows.miners import corpus_files, miners_identity, recall_fact, sampled_queries
 from flows.progress import advance
 from flows.resources import held
@@ -33,7 +33,7 @@ _DEPTH = 100
 
 
 def open_given_index(
-    space: Workspace, config: MineConfig, corpus: CorpusView, documents: Sequence[Shard]
+    space: Workspace, config: CorpusSettings, corpus: CorpusView, documents: Sequence[Shard]
 ) -> Index:
     """Return the index, ready to search `corpus`; an approximate one is built once and kept."""
     index = held(config.index)

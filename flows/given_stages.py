@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from flows.given_tables import attributes_of
 from flows.given_vectors import given_documents, given_queries, vectors_identity
-from flows.mine_config import MineConfig
+from flows.mine_config import CorpusSettings, MineConfig
 from flows.progress import advance
 from flows.resources import held, opened_corpus
 from flows.stages import identity_of
@@ -23,7 +23,7 @@ from sdg.ids import fingerprint
 from sdg.shards import Counts, Outcome, Shard, finish
 
 
-def embed_given(space: Workspace, config: MineConfig, documents: Sequence[Shard]) -> Shard:
+def embed_given(space: Workspace, config: CorpusSettings, documents: Sequence[Shard]) -> Shard:
     """Embed every document that has no vector yet, or check the vectors that were given."""
     total = sum(shard.counts.kept for shard in documents)
 
@@ -83,7 +83,7 @@ def embed_queries(space: Workspace, config: MineConfig, pairs: Shard, num_pairs:
 
 
 def open_given_corpus(
-    space: Workspace, config: MineConfig, documents: Sequence[Shard]
+    space: Workspace, config: CorpusSettings, documents: Sequence[Shard]
 ) -> CorpusView:
     """Return the searchable corpus, opened once per process."""
     paths = [shard.folder / "kept.parquet" for shard in documents]
@@ -101,5 +101,5 @@ def open_given_corpus(
     return opened_corpus(fingerprint(key), open_)
 
 
-def _store(space: Workspace, config: MineConfig) -> VectorStore:
+def _store(space: Workspace, config: CorpusSettings) -> VectorStore:
     return VectorStore(space.vectors, held(config.encoder), "document", config.vector_dtype)

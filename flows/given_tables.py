@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows.mine_config import MineConfig
+from flows.mine_config import CorpusSettings, MineConfig
 from flows.progress import advance
 from flows.stages import identity_of
 from flows.workspace import Workspace
@@ -28,7 +28,7 @@ _NO_ROW = -1
 _NOT_CONTENT = {"path", "licence", "attribution"}
 
 
-def read_corpus(space: Workspace, config: MineConfig) -> list[Shard]:
+def read_corpus(space: Workspace, config: CorpusSettings) -> list[Shard]:
     """Read the given corpus; without one there is no shard.
 
     Returns:
@@ -99,12 +99,12 @@ def read_given_pairs(
     return [_finish_index(space, "pairs", inputs, len(shards), outcome), *shards]
 
 
-def attributes_of(config: MineConfig) -> tuple[str, ...]:
+def attributes_of(config: CorpusSettings) -> tuple[str, ...]:
     """Return the columns that are kept beside the documents."""
     return () if config.corpus is None else config.corpus.attributes
 
 
-def _outcome_of(documents: CutDocuments, config: MineConfig) -> Outcome:
+def _outcome_of(documents: CutDocuments, config: CorpusSettings) -> Outcome:
     tables = {"kept": documents.kept, "rejected": documents.rejected, "keys": documents.keys}
     if attributes_of(config):
         tables["attributes"] = documents.attributes

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.mine_config import GivenVectorsConfig, MineConfig
+from flows.mine_config import CorpusSettings, GivenVectorsConfig
 from flows.resources import held
 from flows.workspace import Workspace
 from mining.given_vectors import FAISS_SUFFIXES, GivenVectors, open_vectors
@@ -25,7 +25,7 @@ _SUFFIXES = (".npy", ".parquet", *FAISS_SUFFIXES)
 _MAX_DIFFERENCE = 1e-3
 
 
-def vectors_identity(config: MineConfig) -> dict[str, Any]:
+def vectors_identity(config: CorpusSettings) -> dict[str, Any]:
     """Return JSON of everything that decides the vectors of queries and documents."""
     given = config.vectors
     if given is None:

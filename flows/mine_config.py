@@ -65,7 +65,25 @@ class MineShardConfig(Part):
     queries: int = Field(default=4096, ge=1)
 
 
-class MineConfig(Part):
+class CorpusSettings(Part):
+    """A corpus and how it is searched.
+
+    Attributes:
+        corpus: The documents; None where something else supplies them.
+        vectors: Given vectors; None: the encoder makes them.
+        encoder: Of queries and documents; not asked if `vectors` are given.
+        vector_dtype: How documents' vectors are stored; "float16" halves the disk.
+        index: Back-end of the search.
+    """
+
+    corpus: DocumentSource | None = None
+    vectors: GivenVectorsConfig | None = None
+    encoder: AnyEncoder = Field(default={"encoder": "use_multilingual"}, validate_default=True)
+    vector_dtype: VectorDtype = "float32"
+    index: AnyIndex = Field(default={"index": "auto"}, validate_default=True)
+
+
+class MineConfig(CorpusSettings):
     """Everything that decides which negatives given pairs get.
 
     Attributes:
@@ -75,10 +93,6 @@ class MineConfig(Part):
         seed: The run's seed.
         pairs: Queries and positives.
         corpus: What negatives are taken from; None: the positives of all pairs.
-        vectors: Given vectors; None: the encoder makes them.
-        encoder: Of queries and documents; not asked if `vectors` are given.
-        vector_dtype: How documents' vectors are stored; "float16" halves the disk.
-        index: Back-end of the search.
         mining: Rules and selection.
         in_document: Other chunks of the positives' own documents proposed per query, the nearest
             ones; 0 for none. Needs `parent_id` and `chunk_index` in the corpus (InSeNT).
@@ -94,11 +108,6 @@ class MineConfig(Part):
     description: str = ""
     seed: int = 0
     pairs: PairSource
-    corpus: DocumentSource | None = None
-    vectors: GivenVectorsConfig | None = None
-    encoder: AnyEncoder = Field(default={"encoder": "use_multilingual"}, validate_default=True)
-    vector_dtype: VectorDtype = "float32"
-    index: AnyIndex = Field(default={"index": "auto"}, validate_default=True)
     mining: MiningConfig = MiningConfig()
     in_document: int = Field(default=0, ge=0)
     generators: dict[str, AnyEngine] = Field(default={})

@@ -1,8 +1,8 @@
 """Published mining recipes by name: partial settings that a configuration is laid over.
 
 A preset is a YAML file in `flows/presets/mining/` with a section `mining` and, where the recipe has
-a judge, a section `judge`. `mining: {preset: NAME}` takes it; what the configuration says itself
-wins, a list (`rules`, `judges`) as a whole.
+a judge, a section `judge`; or with a section `bitext`. `mining: {preset: NAME}` takes it; what the
+configuration says itself wins, a list (`rules`, `judges`) as a whole.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sdg.errors import ConfigError, UnknownNameError
 
 FOLDER = Path(__file__).parent / "presets" / "mining"
 KEY = "preset"
+# The command that takes recipes with a section of this name.
+_COMMANDS = {"mining": "mine", "bitext": "bitext"}
 
 
 def preset_names() -> list[str]:
@@ -24,38 +26,40 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def read_preset(name: str) -> dict[str, Any]:
-    """Return the settings of a preset.
+def read_preset(name: str, section: str = "mining") -> dict[str, Any]:
+    """Return the settings of a preset; `section` says in the error where it was asked for.
 
     Raises:
         UnknownNameError: If there is none of that name.
     """
     if name not in preset_names():
-        raise UnknownNameError("mining.preset", name, preset_names(), "flows/presets/mining")
+        raise UnknownNameError(f"{section}.preset", name, preset_names(), "flows/presets/mining")
     values: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return values
 
 
-def expand_preset(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with `mining.preset` replaced by what it stands for.
+def expand_preset(values: Mapping[str, Any], section: str = "mining") -> dict[str, Any]:
+    """Return settings with `<section>.preset` replaced by what it stands for.
 
     Args:
         values: As read from a file; without a preset they are returned as they are.
+        section: "mining" or "bitext".
 
     Raises:
-        ConfigError: If the preset is not known, or mines no negatives.
+        ConfigError: If the preset is not known, or is a recipe for something else.
     """
-    mining = values.get("mining")
-    if not isinstance(mining, Mapping) or mining.get(KEY) is None:
+    settings = values.get(section)
+    if not isinstance(settings, Mapping) or settings.get(KEY) is None:
         return dict(values)
-    name = str(mining[KEY])
-    preset = read_preset(name)
-    if "mining" not in preset:
+    name = str(settings[KEY])
+    preset = read_preset(name, section)
+    if section not in preset:
+        other = next(iter(preset))
         raise ConfigError(
-            f"`mining.preset` must say how negatives are mined, but {name!r} is a recipe for "
-            f"{', '.join(preset)} instead. Take one of the others."
+            f"`{section}.preset` must be a recipe for {section}, but {name!r} is a recipe for "
+            f"{other} instead. Run `pairmill {_COMMANDS[other]} --preset {name}`, or take another."
         )
-    own = {**values, "mining": {k: v for k, v in mining.items() if k != KEY}}
+    own = {**values, section: {k: v for k, v in settings.items() if k != KEY}}
     return _laid_over(preset, own)
 
 

@@ -194,7 +194,7 @@ def finish_directory(staging: Path, directory: Path, described: manifest.DataSet
         ContractError: If the finished directory breaks a promise; it is left without a manifest.
     """
     text = card.render_card(described, statistics.compute_statistics(staging))
-    _move_in(staging, directory)
+    move_in(staging, directory)
     store.write_text(directory / layout.CARD, text)
     store.write_json(directory / layout.MANIFEST, described.to_json())
     problems = verify.verify_data_set(directory)
@@ -287,7 +287,8 @@ def write_rows(
         store.write_parquet(staging / layout.MINERS / file.name, file.rows)
 
 
-def _move_in(staging: Path, directory: Path) -> None:
+def move_in(staging: Path, directory: Path) -> None:
+    """Replace the published Parquet files by those in `staging`; the manifest goes first."""
     (directory / layout.MANIFEST).unlink(missing_ok=True)
     for folder in layout.PUBLISHED_FOLDERS:
         new = {path.name for path in layout.parquet_files(staging, folder)}

@@ -63,6 +63,8 @@ CODE_VERSIONS = {
     "agreement": 1,
     "documents": 1,
     "rows": 1,
+    "bitext_nearest": 1,
+    "bitext": 1,
     "relabel_existing": 1,
 }
 

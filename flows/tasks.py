@@ -12,7 +12,16 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import given_miners, given_stages, given_tables, judging, miners, relabel_rows, stages
+from flows import (
+    bitext_stages,
+    given_miners,
+    given_stages,
+    given_tables,
+    judging,
+    miners,
+    relabel_rows,
+    stages,
+)
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 
@@ -49,3 +58,4 @@ embed_queries = _task(given_stages.embed_queries, "embed-queries")
 mine_given = _task(given_miners.mine_given, "mine-given")
 propose_given = _task(given_miners.propose_given, "propose-given")
 measure_given_recall = _task(given_miners.measure_given_recall, "measure-given-recall")
+mine_bitext = _task(bitext_stages.mine_sides, "mine-bitext")

@@ -142,11 +142,11 @@ class Bitext(NamedTuple):
 
     Attributes:
         pairs: In order.
-        below_threshold: Pairs that the retrieval gives and the threshold drops.
+        below_threshold: In order: pairs that the retrieval gives and the threshold drops.
     """
 
     pairs: Pairs
-    below_threshold: int
+    below_threshold: Pairs
 
 
 def nearest_rows(queries: Floats, side: VectorBlocks, k: int) -> Neighbours:
@@ -200,7 +200,7 @@ def mine_bitext(
         config.retrieval,
     )
     is_kept = pairs.margins >= config.lowest()
-    return Bitext(pairs.at(np.flatnonzero(is_kept)), int((~is_kept).sum()))
+    return Bitext(pairs.at(np.flatnonzero(is_kept)), pairs.at(np.flatnonzero(~is_kept)))
 
 
 def _best_columns(products: Floats, k: int) -> Neighbours:

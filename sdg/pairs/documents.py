@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +58,10 @@ class DocumentSource(TableSource):
         attributes: More columns to keep for rules and strata ("domain", "source").
         licence: Of the texts, for the card.
         attribution: Whom to credit.
+        setting: The section of the configuration that it is, for messages.
     """
+
+    setting: ClassVar[str] = "corpus"
 
     id_column: str = ""
     text_column: str = ""
@@ -83,16 +86,20 @@ class DocumentSource(TableSource):
         """
         columns = {
             key: find_column(
-                f"corpus.{key}_column", getattr(self, f"{key}_column"), usual, present, where
+                f"{self.setting}.{key}_column",
+                getattr(self, f"{key}_column"),
+                usual,
+                present,
+                where,
             )
             for key, usual in _USUAL.items()
             if key != "text"
         }
         columns["text"] = need_column(
-            "corpus.text_column", self.text_column, _USUAL["text"], present, where
+            f"{self.setting}.text_column", self.text_column, _USUAL["text"], present, where
         )
         for name in self.attributes:
-            need_column("corpus.attributes", name, (), present, where)
+            need_column(f"{self.setting}.attributes", name, (), present, where)
         return columns
 
 
@@ -135,8 +142,8 @@ def read_documents(source: DocumentSource) -> Iterator[CutDocuments]:
         yield _cut(batch, chosen, source, seen)
     if not num_rows:
         raise DataError(
-            f"`corpus.path` must hold at least one document, but {source.path!r} is empty instead. "
-            "Correct the path."
+            f"`{source.setting}.path` must hold at least one document, but {source.path!r} is "
+            "empty instead. Correct the path."
         )
 
 
@@ -166,7 +173,7 @@ def _cut(batch: Batch, chosen: dict[str, str], source: DocumentSource, seen: _Se
     ids = [own or content_id("d", text) for own, text in zip(values["id"], texts, strict=True)]
     id_keys, text_keys = keys_of(ids), keys_of(texts)
     is_empty = np.array([not text for text in texts], bool)
-    is_repeated = _repeated(ids, id_keys, text_keys, is_empty, seen, batch)
+    is_repeated = _repeated(ids, id_keys, text_keys, is_empty, seen, batch, source.setting)
     kept = np.flatnonzero(~(is_empty | is_repeated))
     seen.add(id_keys[kept], text_keys[kept])
     table = make_documents(ids, values, source.language, "corpus", batch.first_row)
@@ -201,6 +208,7 @@ def _repeated(
     is_empty: np.ndarray[tuple[int], np.dtype[np.bool_]],
     seen: _Seen,
     batch: Batch,
+    setting: str,
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return where id and text were there before; the same id with another text is refused."""
     inside = Lookup()
@@ -218,7 +226,7 @@ def _repeated(
         raise DataError(
             f"Documents of one id must have one text, but {ids[row]!r} has another one in row "
             f"{batch.first_row + row} of `{batch.where}` than before ({len(clash)} such rows). "
-            "Give each text its own id, or leave the id column out: `corpus.id_column: '-'`."
+            f"Give each text its own id, or leave the id column out: `{setting}.id_column: '-'`."
         )
     return is_repeated
 

@@ -114,22 +114,23 @@ def test_a_pair_that_stands_out_goes_before_nearer_ones_in_a_crowd() -> None:
     assert found.margins[1] < 1.01
 
 
-def test_pairs_below_the_threshold_are_counted() -> None:
+def test_pairs_below_the_threshold_are_told_in_order() -> None:
     x = _unit(np.random.default_rng(1), 20)
     y = _unit(np.random.default_rng(2), 20)
     every = mine_bitext(ArrayBlocks(x), ArrayBlocks(y), BitextConfig(threshold=-10.0))
     some = mine_bitext(ArrayBlocks(x), ArrayBlocks(y), BitextConfig())
-    assert every.below_threshold == 0
-    assert len(some.pairs.margins) + some.below_threshold == len(every.pairs.margins)
+    assert len(every.below_threshold.margins) == 0
+    rows = np.concatenate([some.pairs.source_rows, some.below_threshold.source_rows])
+    assert rows.tolist() == every.pairs.source_rows.tolist()
     assert some.pairs.margins.min() >= 1.04
-    assert some.below_threshold > 0
+    assert some.below_threshold.margins.max() < 1.04
 
 
 def test_nothing_stands_out_where_the_neighbours_point_away() -> None:
     x, y = np.array([[1, 0]], np.float32), np.array([[-1, 0]], np.float32)
     found = mine_bitext(ArrayBlocks(x), ArrayBlocks(y), BitextConfig(threshold=-10.0))
     assert len(found.pairs.margins) == 0
-    assert found.below_threshold == 1
+    assert found.below_threshold.margins.tolist() == [-np.inf]
 
 
 @pytest.mark.parametrize("retrieval", ["max", "intersect", "forward", "backward"])
