@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sdg.errors import DataError
 from sdg.ids import canonical_json, content_id, normalise_text
-from sdg.lookup import ABSENT, Lookup, keys_of
+from sdg.lookup import ABSENT, Keys, Lookup, keys_of
 from sdg.pairs.columns import Lists, lists_of, texts_of
 from sdg.pairs.corpus_index import CorpusIndex
 from sdg.pairs.documents import UNKNOWN_LANGUAGE, make_documents, tags_of
@@ -128,11 +128,14 @@ class _Added:
     def rows_of(self, texts: Sequence[str]) -> Rows:
         """Return the row of each text, giving new ones the next."""
         keys = keys_of(texts)
-        for place in np.flatnonzero(self._keys.find(keys) == ABSENT).tolist():
-            if self._keys.find(keys[place : place + 1])[0] == ABSENT:
-                self._keys.add(keys[place : place + 1])
-                self.texts.append(texts[place])
-        return self._keys.find(keys) + self.first
+        found = self._keys.find(keys)
+        absent = np.flatnonzero(found == ABSENT)
+        if len(absent):
+            new = absent[_first_occurrences(keys[absent])]
+            self._keys.add(keys[new])
+            self.texts.extend(texts[place] for place in new.tolist())
+            found[absent] = self._keys.find(keys[absent])
+        return found + self.first
 
     def table(self, language: str) -> pa.Table:
         """Return DOCUMENTS."""
@@ -143,6 +146,15 @@ class _Added:
     def ids(self) -> list[str]:
         """Return the ids of all."""
         return [content_id("d", text) for text in self.texts]
+
+
+def _first_occurrences(keys: Keys) -> Rows:
+    """Return the ascending places of those of (N, 2) keys that no earlier one equals."""
+    # A stable sort by both words: of equal keys the first one comes first.
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    is_new = np.ones(len(keys), bool)
+    is_new[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
+    return np.sort(order[is_new])
 
 
 def _parts(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sdg.errors import ConfigError, DataError
 from sdg.ids import content_id
+from sdg.lookup import Keys, Lookup
 from sdg.pairs.corpus_index import CorpusIndex
 from sdg.pairs.documents import CutDocuments, DocumentSource, read_documents
 from sdg.pairs.pair_source import PairSource
@@ -389,3 +390,28 @@ def test_json_that_is_nested_too_deeply_is_refused(suffix: str, tmp_path: Path) 
     path.write_text(row if suffix == ".jsonl" else f"[{row}]", encoding="utf-8")
     with pytest.raises(DataError, match="recursion depth"):
         list(read_documents(DocumentSource(path=str(path))))
+
+
+def test_new_positives_are_numbered_in_their_order_by_one_addition_per_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one they take 157 microseconds each: minutes for a million."""
+    sizes: list[int] = []
+    add = Lookup.add
+
+    def counted(self: Lookup, keys: Keys) -> None:
+        sizes.append(len(keys))
+        add(self, keys)
+
+    texts = [["b", "a"], ["a", "c", "b"], ["d"], ["d", "a"]]
+    rows = [{"query": f"q{n}", "positive": own} for n, own in enumerate(texts)]
+    source = PairSource(path=str(_jsonl(tmp_path / "pairs", rows)))
+    corpus = CorpusIndex()
+    monkeypatch.setattr(Lookup, "add", counted)
+    read = read_pairs(source, corpus, "eng-Latn", has_corpus=False)
+    assert read.added["text"].to_pylist() == ["b", "a", "c", "d"]
+    own = [content_id("d", text) for text in "bacd"]
+    assert read.positives["positive_ids"].to_pylist() == [
+        [own["bacd".index(text)] for text in row] for row in texts
+    ]
+    assert sizes == [4]
