@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import prompts
 from flows import stages
 from flows.config import RunConfig
 from flows.resources import held, journal
@@ -115,19 +116,29 @@ def held_judges(settings: JudgeConfig) -> JudgeConfig:
 
 
 def judges_identity(
-    settings: JudgeConfig, generators: Mapping[str, Engine], languages: Sequence[str]
+    settings: JudgeConfig, generators: Mapping[str, Engine], languages: Sequence[str] | None
 ) -> dict[str, Any]:
-    """Return JSON of everything but the rows that decides verdicts and what follows from them."""
+    """Return JSON of everything but the rows that decides verdicts and what follows from them.
+
+    Args:
+        settings: Judges and policy.
+        generators: The configured engines by name.
+        languages: Of the queries; None where they are not known yet: the prompts of each judge in
+            all its languages.
+    """
     asked = held_judges(settings).everyone
     engines = {name: held(generators[name]) for name in settings.engines}
-    prompts = {k: v for j in asked for t in languages for k, v in j.prompt_sha256(t).items()}
+    used: dict[str, str] = {}
+    for judge in asked:
+        for language in prompts.languages(judge.name) if languages is None else languages:
+            used.update(judge.prompt_sha256(language))
     return {
         # Judges say themselves what of their settings decides: a server's address does not.
         "config": settings.model_dump(mode="json", exclude={"judges", "agreement"}),
         "sample": None if settings.agreement is None else settings.agreement.sample,
         "judges": [judge.pinned_identity() for judge in asked],
         "engines": {name: [e.identity(), e.revision()] for name, e in engines.items()},
-        "prompts": prompts,
+        "prompts": used,
     }
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-import prompts
 from data_cards import manifest, privacy, records
 from flows.given_vectors import given_dimension, given_revision, vectors_identity
 from flows.judging import concat, judges_identity
@@ -62,7 +61,7 @@ def mine_fingerprint(config: MineConfig) -> str:
             "index": config.index.identity(),
             "mining": config.mining.identity(),
             "miners": miners_identity(config),
-            "judge": judges_identity(config.judge, config.generators, prompts.languages("graded")),
+            "judge": judges_identity(config.judge, config.generators, None),
         }
     )
 

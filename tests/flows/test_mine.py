@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import polars as pl
 import pytest
 import yaml
 
+import prompts
 from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from flows.mine import mine_pairs
+from flows.mine_manifest import mine_fingerprint
 from mining.mine import mine
 from sdg.errors import ConfigError, DataError
+from sdg.judge.wording import load_wording
 from tests.flows import pairs
 from tests.flows.small import pairmill, published
 
@@ -244,6 +248,36 @@ def test_a_judge_looks_at_a_pool_and_the_card_says_so(folder: Path, tmp_path: Pa
     assert manifest.judge.queries == 90
     assert [s.name for s in outcome.stages][-1] == "judge"
     assert [str(problem) for problem in verify_data_set(tmp_path)] == []
+
+
+@pytest.mark.parametrize("judge", ["graded", "rlhn"])
+def test_the_prompts_of_the_judges_that_are_asked_are_in_the_fingerprint(
+    judge: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(prompts.PACKAGED, tmp_path / "prompts")
+    monkeypatch.setattr(prompts, "PACKAGED", tmp_path / "prompts")
+    # Judges need not have prompts in the same languages.
+    other = {"graded": "rlhn", "rlhn": "graded"}[judge]
+    (tmp_path / "prompts" / judge / "spa-Latn.md").unlink()
+    (tmp_path / "prompts" / other / "fra-Latn.md").unlink()
+    load_wording.cache_clear()
+    judges = {"enabled": True, "judges": [{"judge": judge, "engine": "script"}]}
+    engines = {"script": {"engine": "scripted"}}
+    plain, judged = (
+        pairs.config(folder, generators=engines),
+        pairs.config(folder, generators=engines, judge=judges),
+    )
+    before = mine_fingerprint(plain), mine_fingerprint(judged)
+    for task in prompts.tasks():
+        for language in prompts.languages(task):
+            path = tmp_path / "prompts" / task / f"{language}.md"
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text + "\nOne more sentence.\n", encoding="utf-8")
+            load_wording.cache_clear()
+            assert mine_fingerprint(plain) == before[0]
+            assert (mine_fingerprint(judged) != before[1]) == (task == judge), path
+            path.write_text(text, encoding="utf-8")
+    load_wording.cache_clear()
 
 
 def test_other_miners_propose_and_their_scores_are_published(folder: Path, tmp_path: Path) -> None:
