@@ -92,13 +92,13 @@ class GivenVectors:
         return normalised(vectors) if self.normalise else vectors
 
     def check(self) -> GivenReport:
-        """Read everything once.
+        """Read the vectors of all documents once; rows of the file that none of them has are not.
 
         Raises:
             DataError: If a number is NaN or infinite, or a row has another length than 1 or 0 and
                 `normalise` is off.
         """
-        return self.check_rows(np.arange(self.file.num_rows))
+        return self.check_rows(np.arange(self.file.num_rows) if self._rows is None else self._rows)
 
     def check_rows(self, rows: Rows) -> GivenReport:
         """Read some rows of the file; see `check`."""

@@ -86,6 +86,16 @@ def test_what_is_not_finite_is_refused_with_its_row(value: float, tmp_path: Path
         _open(_save(tmp_path / "v.npy", bad)).check()
 
 
+def test_only_vectors_of_documents_that_are_there_are_checked(tmp_path: Path) -> None:
+    bad = FAN.copy()
+    bad[[2, 5]] = np.nan
+    bad[3] = 0
+    file = open_vectors([_save(tmp_path / "v.npy", bad)], "", tmp_path)
+    assert GivenVectors(file, "e5", rows=np.array([0, 1, 3, 6])).check() == GivenReport(4, 1)
+    with pytest.raises(DataError, match="row 5 has NaN or infinity"):
+        GivenVectors(file, "e5", rows=np.array([0, 1, 5])).check()
+
+
 def test_rows_that_are_not_of_unit_length_are_refused_unless_they_are_to_be_normalised(
     tmp_path: Path,
 ) -> None:
