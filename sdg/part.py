@@ -29,6 +29,23 @@ class Plugin(Part):
     name: ClassVar[str]
     version: ClassVar[int] = 1
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are one plug-in with the same settings; what is loaded is neither."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._settings() == other._settings()
+
+    def __hash__(self) -> int:
+        """Return a hash that equal plug-ins share.
+
+        Raises:
+            TypeError: If a setting has none, as a dict.
+        """
+        return hash((type(self), self._settings()))
+
+    def _settings(self) -> tuple[Any, ...]:
+        return tuple(self.__dict__[name] for name in type(self).model_fields)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to other processes as settings; what was loaded stays behind."""
         return _rebuilt, (type(self), self.model_dump())
