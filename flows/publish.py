@@ -517,6 +517,15 @@ def _judge(
     return judge_record(config.judge, extra, None if opinion is None else opinion.facts)
 
 
+def rows_short(negatives: Sequence[Shard], wanted: int) -> int:
+    """Return how many rows of the shards' tables "kept" have fewer negatives than wanted."""
+    short = 0
+    for shard in negatives:
+        counts = pc.list_value_length(shard.table("kept", ["negative_ids"])["negative_ids"])
+        short += pc.sum(pc.less(counts, wanted)).as_py() or 0
+    return short
+
+
 def _facts(
     config: RunConfig, finished: Finished, stages: Sequence[StageOutcome]
 ) -> list[records.Fact]:
@@ -534,11 +543,7 @@ def _facts(
         if cut.get("documents_truncated"):
             text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
             facts.append(records.Fact(kind="fallback", stage="propose", text=text))
-    short = sum(
-        len(ids) < config.mining.num_negatives
-        for shard in finished.negatives
-        for ids in shard.table("kept", ["negative_ids"])["negative_ids"].to_pylist()
-    )
+    short = rows_short(finished.negatives, config.mining.num_negatives)
     if short:
         text = f"{short} rows have fewer than {config.mining.num_negatives} negatives."
         facts.append(records.Fact(kind="fallback", stage="mine", text=text))
