@@ -44,8 +44,9 @@ class CorpusPart(CorpusView):
         return self.whole.vectors_of(self.rows[rows])
 
     def blocks(self, rows_per_block: int = SEARCH_ROWS) -> Iterator[tuple[int, Floats]]:
-        """Yield (first row, (B, D) vectors), in the order of rows."""
-        for first, block in self.whole.blocks(rows_per_block):
-            start, end = np.searchsorted(self.rows, [first, first + len(block)])
-            if end > start:
-                yield int(start), np.ascontiguousarray(block[self.rows[start:end] - first])
+        """Yield (first row, (B, D) vectors), in the order of rows, B at most `rows_per_block`.
+
+        Only vectors of the part are read; neighbours in the whole are one request.
+        """
+        for start in range(0, len(self), rows_per_block):
+            yield start, self.whole.vectors_of(self.rows[start : start + rows_per_block])

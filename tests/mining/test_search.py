@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import mining.corpus as corpus_module
 from mining import kernels
 from mining.corpus import CorpusView
+from mining.corpus_part import CorpusPart
 from mining.indexes import INDEXES, Index
 from mining.screens import Float32Screen, Int8Screen, TorchFloat32Screen
 from mining.search import Found, Wanted, pair_scores
@@ -27,6 +28,7 @@ from tests.mining import visible
 from tests.mining.visible import GivenVectors, at, document
 
 Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 BACK_ENDS: list[Index] = [
     *(INDEXES.build({"index": name}) for name in INDEXES if INDEXES[name].is_exact),
     INDEXES.build({"index": "torch", "screen": "float32", "threads": 1}),
@@ -283,3 +285,25 @@ def test_texts_come_from_many_files_and_row_groups_in_the_order_asked(
     view = CorpusView.open(paths, vectors)
     asked = view.rows_of(["d24", "d00", "d13", "d00"])
     assert view.texts(asked) == ["text 2 4", "text 0 0", "text 1 3", "text 0 0"]
+
+
+def test_a_part_of_a_corpus_reads_only_its_own_vectors_in_blocks_of_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [document(f"d{i}", f"text {i}") for i in range(10)]
+    vectors = {str(row["text"]): at(9.0 * i) for i, row in enumerate(rows)}
+    view = visible.corpus(tmp_path, rows, vectors)
+    part = CorpusPart(view, np.array([1, 4, 5, 6, 9]))
+    read: list[int] = []
+    whole = view.vectors.read
+
+    def counted(places: Rows) -> Floats:
+        read.append(len(places))
+        return whole(places)
+
+    monkeypatch.setattr(view.vectors, "read", counted)
+    blocks = [(first, block.tolist()) for first, block in part.blocks(2)]
+    wanted = view.vectors_of(part.rows).tolist()
+    assert blocks == [(0, wanted[:2]), (2, wanted[2:4]), (4, wanted[4:])]
+    assert read == [2, 2, 1, 5]
+    assert list(CorpusPart(view, np.empty(0, np.int64)).blocks()) == []
