@@ -7,7 +7,7 @@ query is short only if the corpus has no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from mining.indexes import Index
 from mining.join import Candidates, join_proposals
 from mining.known import Known
 from mining.proposals import Proposals
+from mining.scope import Asked, parts_of
 from mining.search import Found, Wanted
 
 _DEEPER = 4
@@ -126,24 +127,20 @@ class CandidateSearch:
             self._until_filled(part, numbers, num_survivors, judged)
         return judged
 
-    def _parts(self) -> list[tuple[CorpusView, Rows]]:
-        """Return pairs: what is searched, and the numbers of the queries it is searched for."""
-        everyone = np.arange(len(self.anchors))
-        scopes = [rule.scope(self.corpus, self.languages) for rule in self.rules]
-        asked = [scope for scope in scopes if scope is not None]
-        if not asked:
-            return [(self.corpus, everyone)]
-        wanted = np.stack([scope.wanted for scope in asked], axis=1)
-        kinds, kind_of = np.unique(wanted, axis=0, return_inverse=True)
-        parts: list[tuple[CorpusView, Rows]] = []
-        for number, kind in enumerate(kinds):
-            inside = np.ones(len(self.corpus), bool)
-            for scope, code in zip(asked, kind, strict=True):
-                inside &= (scope.codes == code) == scope.same
-            rows = np.flatnonzero(inside)
-            numbers = everyone[kind_of.ravel() == number]
-            parts.append((CorpusPart(self.corpus, rows), numbers))
-        return parts
+    def _parts(self) -> Iterator[tuple[CorpusView, Rows]]:
+        """Yield pairs: what is searched, and the numbers of the queries it is searched for."""
+        asked = Asked(self.languages, self.known.all_offsets, self.known.all_rows)
+        scopes = [scope for rule in self.rules for scope in rule.scopes(self.corpus, asked)]
+        if not scopes:
+            yield self.corpus, np.arange(len(self.anchors))
+            return
+        for rows, numbers in parts_of(scopes):
+            if rows is None:
+                yield self.corpus, numbers
+            else:
+                # Where nothing is allowed, a document that is not lets its rule be counted.
+                inside = rows if len(rows) else np.zeros(1, np.int64)
+                yield CorpusPart(self.corpus, inside), numbers
 
     def _until_filled(
         self, part: CorpusView, numbers: Rows, num_survivors: int, judged: Judged

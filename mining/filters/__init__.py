@@ -20,13 +20,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mining import kernels
 from mining.corpus import CorpusView
+from mining.scope import Asked, Scope
 from sdg.part import Plugin
 from sdg.registry import Registry
 
@@ -139,28 +140,13 @@ class Filter(Plugin):
         """
         return np.zeros(len(block.rows), bool)
 
-    def scope(self, corpus: CorpusView, query_languages: Sequence[str]) -> Scope | None:
-        """Return which documents are searched for each query, None for all.
+    def scopes(self, corpus: CorpusView, asked: Asked) -> list[Scope]:
+        """Return which documents are searched for each query: those in all scopes, [] for all.
 
-        A rule that lets through a known part of the corpus is a smaller corpus: searching it finds
-        what is asked, where looking through a list of the nearest may find nothing.
+        The rule judges what is found all the same, so a scope may let through more than the rule.
         """
-        del corpus, query_languages
-        return None
-
-
-class Scope(NamedTuple):
-    """The part of the corpus that is searched.
-
-    Attributes:
-        codes: (N,) codes of documents.
-        wanted: (Q,) code that a query wants.
-        same: Whether it wants documents with that code, or all others.
-    """
-
-    codes: npt.NDArray[np.int32]
-    wanted: npt.NDArray[np.int32]
-    same: bool
+        del corpus, asked
+        return []
 
 
 class ScoreRule(Filter):

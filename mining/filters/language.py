@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from mining.corpus import CorpusView
-from mining.filters import FILTERS, CandidateBlock, Filter, Mask, Scope
+from mining.filters import FILTERS, CandidateBlock, Filter, Mask
+from mining.scope import Asked, Scope
 
 
 @FILTERS.register("language")
@@ -26,13 +27,17 @@ class Language(Filter):
 
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where the policy holds."""
-        scope = self.scope(block.corpus, block.query_languages)
-        is_same: Mask = scope.codes[block.rows] == scope.wanted[:, None]
-        return is_same if scope.same else ~is_same
+        wanted = np.array(_codes_of(block.corpus, block.query_languages), np.int32)
+        is_same: Mask = block.corpus.language[block.rows] == wanted[:, None]
+        return is_same if self.policy == "same" else ~is_same
 
-    def scope(self, corpus: CorpusView, query_languages: Sequence[str]) -> Scope:
-        """Return the documents whose language the policy allows; see `Filter.scope`."""
-        code_of = {tag: code for code, tag in enumerate(corpus.languages)}
-        # No document has code -2: a language without documents leaves nothing, or everything.
-        wanted = np.array([code_of.get(tag, -2) for tag in query_languages], np.int32)
-        return Scope(corpus.language, wanted, self.policy == "same")
+    def scopes(self, corpus: CorpusView, asked: Asked) -> list[Scope]:
+        """Return the documents whose language the policy allows; see `Filter.scopes`."""
+        own = [(code,) for code in _codes_of(corpus, asked.languages)]
+        return [Scope.of(corpus.language, own, same=self.policy == "same")]
+
+
+def _codes_of(corpus: CorpusView, languages: Sequence[str]) -> list[int]:
+    code_of = {tag: code for code, tag in enumerate(corpus.languages)}
+    # No document has code -2: a language without documents leaves nothing, or everything.
+    return [code_of.get(tag, -2) for tag in languages]

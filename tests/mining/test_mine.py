@@ -426,6 +426,67 @@ def test_only_documents_of_the_wanted_language_are_searched_and_ranked(tmp_path:
     assert (row["negative_ids"], row["negative_ranks"]) == (["d095", "d096"], [0, 1])
 
 
+TOPICS = ["a"] * 40 + ["b"] * 40 + [""] * 10 + ["c"] * 4 + ["d"] * 6
+
+
+@pytest.mark.parametrize(
+    ("policies", "positive_ids", "negative_ids", "ranks"),
+    [
+        # One value, two values, none: what has them is searched, and ranked among itself.
+        ({"topic": "same"}, ["d090"], ["d091", "d092"], [1, 2]),
+        ({"topic": "same"}, ["d090", "d099"], ["d091", "d092"], [1, 2]),
+        ({"topic": "same"}, ["d085"], [], []),
+        # All but "a"; all but "a" and "b".
+        ({"topic": "other"}, ["d000"], ["d040", "d041"], [0, 1]),
+        ({"topic": "other"}, ["d000", "d040"], ["d080", "d081"], [0, 1]),
+        # Few documents have "c": everything is searched and the rule judges.
+        ({"topic": "other"}, ["d093"], ["d000", "d001"], [0, 1]),
+        ({"topic": "other"}, ["d093", "d000"], ["d040", "d041"], [0, 1]),
+        ({"topic": "same", "source": "same"}, ["d090"], ["d092"], [1]),
+        ({"topic": "other", "source": "same"}, ["d000"], ["d040", "d042"], [0, 1]),
+        ({"topic": "any"}, ["d000"], ["d001", "d002"], [1, 2]),
+    ],
+)
+def test_only_documents_that_an_attribute_policy_allows_are_searched_and_ranked(
+    policies: dict[str, str],
+    positive_ids: list[str],
+    negative_ids: list[str],
+    ranks: list[int],
+    tmp_path: Path,
+) -> None:
+    rows = [
+        document(f"d{i:03d}", f"w{i}a w{i}b", topic=topic, source=str(i % 2))
+        for i, topic in enumerate(TOPICS)
+    ]
+    vectors = {str(row["text"]): at(i * 0.5) for i, row in enumerate(rows)}
+    view = visible.corpus(tmp_path, rows, vectors)
+    rules = [{"rule": "known_positive"}, {"rule": "attribute", "policies": policies}]
+    queries = visible.queries({"q": at(0)}, positive_ids[:1])
+    mined = _mine(queries, {"q": positive_ids}, view, rules=rules, on_shortfall="keep")
+    found = [(row["negative_ids"], row["negative_ranks"]) for row in mined.values()]
+    assert found == ([(negative_ids, ranks)] if negative_ids else [])
+
+
+@pytest.mark.parametrize("extra", [[], [1]])
+def test_a_query_whose_language_no_document_has_is_short_by_that_rule(
+    extra: list[int], fan: CorpusView
+) -> None:
+    queries = replace(visible.queries({"q": at(0)}, ["d0"]), languages=["deu-Latn"])
+    proposed = Proposals("bm25", np.array([extra], np.int64), np.ones((1, len(extra)), np.float32))
+    result = mine(
+        queries,
+        visible.positives({"q": ["d0"]}),
+        fan,
+        INDEXES.build({"index": "exact"}),
+        MiningConfig.model_validate({"rules": [{"rule": "known_positive"}, {"rule": "language"}]}),
+        seed=1,
+        extra=[proposed] if extra else [],
+    )
+    assert not result.kept.num_rows
+    (row,) = result.rejected.to_pylist()
+    assert row["row_id"] == "q"
+
+
 def test_a_positive_with_too_many_documents_above_it_is_weak(fan: CorpusView) -> None:
     queries = visible.queries({"a": at(0), "b": at(0)}, ["d1", "d3"])
     config = MiningConfig(num_negatives=2, max_above=2)
