@@ -22,6 +22,8 @@ from sdg.lookup import ABSENT, Keys, Lookup
 Codes = npt.NDArray[np.int32]
 
 SEARCH_ROWS = 16_384
+# Texts that are held as strings at a time.
+_TEXT_ROWS = 8192
 # Columns that have no value worth a code: every row has its own, or they hold lists.
 _NO_ATTRIBUTES = frozenset({"text", "natural_texts"})
 
@@ -154,8 +156,10 @@ class CorpusView:
         """Return a positive code per row, equal where the words are; made when first asked for."""
         asked = np.unique(rows)
         new = asked[self._text_codes[asked] == 0]
-        if len(new):
-            self._text_codes[new] = [text_code(text) for text in self._texts.texts(new)]
+        # In the order of rows, so that a row group is decoded once for all pieces.
+        for start in range(0, len(new), _TEXT_ROWS):
+            piece = new[start : start + _TEXT_ROWS]
+            self._text_codes[piece] = [text_code(text) for text in self._texts.texts(piece)]
         return self._text_codes[rows]
 
     def attribute(self, name: str) -> tuple[Codes, list[str]]:

@@ -34,11 +34,13 @@ class ParquetTexts:
             DataError: If a file is missing or no Parquet file.
         """
         self.paths = list(paths)
-        starts, self._groups = [0], list[tuple[Path, int]]()
-        for path in self.paths:
-            for group, rows in enumerate(_group_rows(path)):
-                self._groups.append((path, group))
-                starts.append(starts[-1] + rows)
+        starts, self._groups = [0], list[tuple[int, int]]()
+        # Kept, as reading a footer of a thousand row groups takes longer than reading one of them.
+        self._footers = [_footer(path) for path in self.paths]
+        for number, footer in enumerate(self._footers):
+            for group in range(footer.num_row_groups):
+                self._groups.append((number, group))
+                starts.append(starts[-1] + footer.row_group(group).num_rows)
         self._starts = np.array(starts, np.int64)
         self._decoded: OrderedDict[int, pa.Array] = OrderedDict()
         self._lock = Lock()
@@ -57,11 +59,19 @@ class ParquetTexts:
         return pa.concat_tables([store.read_parquet(path, [name]) for path in self.paths])[name]
 
     def texts(self, rows: Rows) -> list[str]:
-        """Return the texts of `rows`, in their order; rows may repeat."""
+        """Return the texts of `rows`, in their order; rows may repeat.
+
+        Row groups are decoded in their order, each once a call. Ask for many rows at a time, and
+        for more than fit in memory in ascending pieces: random rows in small pieces decode every
+        row group again for each of them.
+        """
         out = [""] * len(rows)
         group_of = np.searchsorted(self._starts, rows, side="right") - 1
-        for group in np.unique(group_of).tolist():
-            here = np.flatnonzero(group_of == group)
+        order = np.argsort(group_of, kind="stable")
+        groups, firsts = np.unique(group_of[order], return_index=True)
+        pieces = np.split(order, firsts[1:])
+        # Splitting no rows gives one piece of none.
+        for group, here in zip(groups.tolist(), pieces, strict=False):
             taken = self._group(group).take(pa.array(rows[here] - self._starts[group]))
             for place, text in zip(here.tolist(), taken.to_pylist(), strict=True):
                 out[place] = text
@@ -72,9 +82,11 @@ class ParquetTexts:
             if number in self._decoded:
                 self._decoded.move_to_end(number)
                 return self._decoded[number]
-        path, group = self._groups[number]
+        file, group = self._groups[number]
+        path = self.paths[file]
         try:
-            column = pq.ParquetFile(path).read_row_group(group, columns=["text"])["text"]
+            opened = pq.ParquetFile(path, metadata=self._footers[file])
+            column = opened.read_row_group(group, columns=["text"])["text"]
         except (OSError, pa.ArrowException) as error:
             raise DataError(
                 f"`{path}` must be a readable Parquet file, but row group {group} gave: {error}. "
@@ -92,12 +104,11 @@ class ParquetTexts:
         return sum(array.nbytes for array in self._decoded.values())
 
 
-def _group_rows(path: Path) -> list[int]:
+def _footer(path: Path) -> pq.FileMetaData:
     try:
-        metadata = pq.ParquetFile(path).metadata
+        return pq.ParquetFile(path).metadata
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"`{path}` must be a readable Parquet file, but reading it gave: {error}. "
             "Check the path, or write the file again."
         ) from error
-    return [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]

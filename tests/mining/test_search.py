@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -15,11 +17,12 @@ from hypothesis import strategies as st
 
 import mining.corpus as corpus_module
 from mining import kernels
-from mining.corpus import CorpusView
+from mining.corpus import CorpusView, text_code
 from mining.corpus_part import CorpusPart
 from mining.indexes import INDEXES, Index
 from mining.screens import Float32Screen, Int8Screen, TorchFloat32Screen
 from mining.search import Found, Wanted, pair_scores
+from mining.texts import ParquetTexts
 from mining.vectors import VectorStore
 from sdg import store
 from sdg.errors import ContractError, PairmillError
@@ -307,3 +310,56 @@ def test_a_part_of_a_corpus_reads_only_its_own_vectors_in_blocks_of_bounded_size
     assert blocks == [(0, wanted[:2]), (2, wanted[2:4]), (4, wanted[4:])]
     assert read == [2, 2, 1, 5]
     assert list(CorpusPart(view, np.empty(0, np.int64)).blocks()) == []
+
+
+def _texts(folder: Path, num_rows: int, row_group_rows: int) -> CorpusView:
+    rows = [document(f"d{i:03d}", f"text {i}") for i in range(num_rows)]
+    path = folder / "documents.parquet"
+    table = pa.Table.from_pylist(rows, schema=DOCUMENTS)
+    store.write_parquet(path, table, row_group_rows=row_group_rows)
+    return CorpusView.open([path], VectorStore(folder / "v", GivenVectors(), "document"))
+
+
+def test_words_of_many_documents_are_read_in_pieces_and_each_row_group_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mining.texts._REMEMBERED_BYTES", 1)
+    monkeypatch.setattr("mining.corpus._TEXT_ROWS", 5)
+    view = _texts(tmp_path, 60, 4)
+    sizes: list[int] = []
+    groups: list[int] = []
+    texts, decode = ParquetTexts.texts, pq.ParquetFile.read_row_group
+
+    def counted(self: ParquetTexts, rows: Rows) -> list[str]:
+        sizes.append(len(rows))
+        return texts(self, rows)
+
+    def decoded(self: pq.ParquetFile, group: int, **settings: Any) -> pa.Table:
+        groups.append(group)
+        return decode(self, group, **settings)
+
+    monkeypatch.setattr(ParquetTexts, "texts", counted)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", decoded)
+    asked = np.random.default_rng(0).permutation(60)
+    codes = view.text_codes(asked)
+    assert codes.tolist() == [text_code(f"text {row}") for row in asked.tolist()]
+    assert sizes == [5] * 12
+    assert groups == list(range(15))
+
+
+def test_the_footer_of_a_file_is_read_once_for_all_its_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1,200 row groups with the columns of documents, reading it takes 23 ms each time."""
+    monkeypatch.setattr("mining.texts._REMEMBERED_BYTES", 1)
+    view = _texts(tmp_path, 12, 3)
+    opened: list[bool] = []
+    open_ = pq.ParquetFile.__init__
+
+    def counted(self: pq.ParquetFile, path: Path, **settings: Any) -> None:
+        opened.append(settings.get("metadata") is not None)
+        open_(self, path, **settings)
+
+    monkeypatch.setattr(pq.ParquetFile, "__init__", counted)
+    assert view.texts(np.arange(12)) == [f"text {row}" for row in range(12)]
+    assert opened == [True] * 4
