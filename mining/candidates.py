@@ -138,9 +138,7 @@ class CandidateSearch:
             if rows is None:
                 yield self.corpus, numbers
             else:
-                # Where nothing is allowed, a document that is not lets its rule be counted.
-                inside = rows if len(rows) else np.zeros(1, np.int64)
-                yield CorpusPart(self.corpus, inside), numbers
+                yield CorpusPart(self.corpus, rows), numbers
 
     def _until_filled(
         self, part: CorpusView, numbers: Rows, num_survivors: int, judged: Judged
@@ -181,7 +179,7 @@ class CandidateSearch:
     ) -> npt.NDArray[np.bool_]:
         """Apply the rules and note what is left; return (Q,) whether a deeper search could help."""
         rows = found.rows
-        if isinstance(part, CorpusPart):
+        if isinstance(part, CorpusPart) and len(part):
             rows = np.where(rows < 0, -1, part.rows[rows])
         searched = Candidates.searched(rows, found.scores, found.above_upper)
         candidates, above = searched, found.above_upper

@@ -15,8 +15,11 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import local
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mining import kernels
 from mining.corpus import CorpusView
@@ -25,9 +28,11 @@ from mining.screens import Screen, Screened, rounding_slack
 from mining.search import Floats, Found, Rows, Wanted, check_wanted
 from sdg.errors import DataError
 
-# A tile of int32 or float32 products, 2 MiB: it is read again while it is in the cache.
-_TILE_QUERIES = 256
-_TILE_DOCUMENTS = 2048
+# A tile of products, 4 MiB: wide enough that packing documents for the product costs little.
+_TILE_QUERIES = 1024
+_TILE_DOCUMENTS = 1024
+# Each thread's own.
+_MEMORY = local()
 # Products of longer vectors may overflow.
 _MAX_LENGTH = 1e15
 # Lists longer than this are sorted once instead of kept in order.
@@ -104,11 +109,16 @@ def _scan_block(
 ) -> None:
     queries, prepared, wanted = piece
     first, documents, ready, order = block
+    room = _room(screen)
     for start in range(0, len(documents), _TILE_DOCUMENTS):
         tile = slice(start, start + _TILE_DOCUMENTS)
         part = ready.part(tile)
+        # A part of the same memory every time: fresh memory costs as much as the product.
+        size = len(queries), len(part.step)
+        products = room[: size[0] * size[1]].reshape(size)
+        screen.multiply(prepared, part, products)
         kernels.scan_tile(
-            screen.multiply(prepared, part),
+            products,
             prepared.step,
             part.step,
             screen.slack(prepared, part),
@@ -127,6 +137,15 @@ def _scan_block(
             state.above_upper[chunk],
             state.above_rank[chunk],
         )
+
+
+def _room(screen: Screen) -> npt.NDArray[Any]:
+    """Return this thread's memory for a tile of products."""
+    room: npt.NDArray[Any] | None = getattr(_MEMORY, screen.dtype.__name__, None)
+    if room is None:
+        room = np.empty(_TILE_QUERIES * _TILE_DOCUMENTS, screen.dtype)
+        setattr(_MEMORY, screen.dtype.__name__, room)
+    return room
 
 
 def _check_finite(documents: Screened, first: int, corpus: CorpusView) -> None:

@@ -38,13 +38,19 @@ class Screened(NamedTuple):
 
 
 class Screen(Protocol):
-    """Multiplies."""
+    """Multiplies.
+
+    Attributes:
+        dtype: Of the products: float32 or int32.
+    """
+
+    dtype: type[np.generic]
 
     def prepare(self, vectors: Floats) -> Screened:
         """Return (N, D) float32 vectors in the screen's type."""
 
-    def multiply(self, queries: Screened, documents: Screened) -> npt.NDArray[Any]:
-        """Return the (Q, B) products of the values: float32 or int32."""
+    def multiply(self, queries: Screened, documents: Screened, out: npt.NDArray[Any]) -> None:
+        """Write the (Q, B) products of the values into `out`, of type `dtype`."""
 
     def slack(self, queries: Screened, documents: Screened) -> Floats:
         """Return (Q,) how far `product * step * step` may be from the exact score."""
@@ -52,6 +58,8 @@ class Screen(Protocol):
 
 class Float32Screen:
     """A float32 product, by numpy."""
+
+    dtype: type[np.generic] = np.float32
 
     def prepare(self, vectors: Floats) -> Screened:
         """Return the vectors as they are."""
@@ -61,10 +69,9 @@ class Float32Screen:
         ones = np.ones(len(vectors), np.float32)
         return Screened(vectors, ones, np.zeros(len(vectors)), lengths)
 
-    def multiply(self, queries: Screened, documents: Screened) -> npt.NDArray[Any]:
-        """Return the products."""
-        products: npt.NDArray[Any] = queries.values @ documents.values.T
-        return products
+    def multiply(self, queries: Screened, documents: Screened, out: npt.NDArray[Any]) -> None:
+        """Write the products."""
+        np.matmul(queries.values, documents.values.T, out=out)
 
     def slack(self, queries: Screened, documents: Screened) -> Floats:
         """Return the bound for float32 sums."""
@@ -74,13 +81,12 @@ class Float32Screen:
 class TorchFloat32Screen(Float32Screen):
     """A float32 product, by PyTorch."""
 
-    def multiply(self, queries: Screened, documents: Screened) -> npt.NDArray[Any]:
-        """Return the products."""
+    def multiply(self, queries: Screened, documents: Screened, out: npt.NDArray[Any]) -> None:
+        """Write the products."""
         import torch
 
         left, right = torch.from_numpy(queries.values), torch.from_numpy(documents.values)
-        products: npt.NDArray[Any] = torch.mm(left, right.T).numpy()
-        return products
+        torch.mm(left, right.T, out=torch.from_numpy(out))
 
 
 class Int8Screen:
@@ -89,6 +95,8 @@ class Int8Screen:
     With q = q' + e and d = d' + f, where q' and d' are what the codes stand for, the product is
     off by q'f + ed, so by at most |q'||f| + |e||d|. No statistics: the bound always holds.
     """
+
+    dtype: type[np.generic] = np.int32
 
     def prepare(self, vectors: Floats) -> Screened:
         """Return 8-bit codes with a step for each row."""
@@ -102,13 +110,12 @@ class Int8Screen:
             codes = np.pad(codes, ((0, 0), (0, 1)))
         return Screened(codes, step, lost, length)
 
-    def multiply(self, queries: Screened, documents: Screened) -> npt.NDArray[Any]:
-        """Return the products, exact int32."""
+    def multiply(self, queries: Screened, documents: Screened, out: npt.NDArray[Any]) -> None:
+        """Write the products, exact int32."""
         import torch
 
         left, right = torch.from_numpy(queries.values), torch.from_numpy(documents.values)
-        products: npt.NDArray[Any] = torch._int_mm(left, right.T).numpy()
-        return products
+        torch._int_mm(left, right.T, out=torch.from_numpy(out))
 
     def slack(self, queries: Screened, documents: Screened) -> Floats:
         """Return the bound over all documents of the block."""

@@ -199,8 +199,9 @@ def test_a_screen_is_never_further_off_than_it_says(
     exact = queries.astype(np.float64) @ documents.astype(np.float64).T
     for screen in (Float32Screen(), TorchFloat32Screen(), Int8Screen()):
         left, right = screen.prepare(queries), screen.prepare(documents)
-        products = screen.multiply(left, right).astype(np.float32)
-        scores = products * right.step[None, :] * left.step[:, None]
+        products = np.empty((5, 8), screen.dtype)
+        screen.multiply(left, right, products)
+        scores = products.astype(np.float32) * right.step[None, :] * left.step[:, None]
         assert (np.abs(scores - exact) <= screen.slack(left, right)[:, None]).all()
 
 
