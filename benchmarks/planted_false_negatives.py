@@ -45,7 +45,7 @@ ALONE: Chains = {
     "same group": [{"rule": "same_group"}],
     "same parent": [{"rule": "same_parent"}],
     "default chain": _DEFAULT,
-    "default + group": [*_DEFAULT, {"rule": "same_group"}],
+    "default without group": [rule for rule in _DEFAULT if rule["rule"] != "same_group"],
 }
 EMITTED: Chains = {
     "no rule": [],
@@ -53,7 +53,7 @@ EMITTED: Chains = {
     "percent 0.95": ALONE["percent 0.95"],
     "percent 0.90": ALONE["percent 0.90"],
     "default chain": _DEFAULT,
-    "default + group": ALONE["default + group"],
+    "default without group": ALONE["default without group"],
 }
 
 

@@ -77,6 +77,7 @@ class MiningConfig(Part):
         default=(
             {"rule": "known_positive"},
             {"rule": "same_entity"},
+            {"rule": "same_group"},
             {"rule": "percent"},
             {"rule": "exact_duplicate"},
             {"rule": "near_duplicate"},

@@ -60,7 +60,7 @@ def test_every_kind_was_planted(bench: Bench) -> None:
         ("default chain", TRANSLATION),
         ("default chain", "exact duplicate, other case"),
         ("default chain", "other order"),
-        ("default + group", "chunk of the positive"),
+        ("default chain", "chunk of the positive"),
     ],
 )
 def test_a_rule_lets_none_by_of_what_it_is_for(
