@@ -43,6 +43,21 @@ def has_amx() -> bool:
         return False
 
 
+def shield_loaded_libraries() -> None:
+    """Let vLLM start in a process in which numba has compiled something; call it just before.
+
+    vLLM 0.32 looks at the attributes of every object of every module for kernels to replace. The
+    library object of llvmlite, which numba loads, gives a function for any name that it is asked
+    for, `__dict__` too, and vLLM fails on that.
+    """
+    try:
+        from llvmlite.binding import ffi
+    except ImportError:
+        return
+    # Its table of names; what is in it is given as it is.
+    ffi.lib._fntab.setdefault("__dict__", {})
+
+
 def set_process_defaults(environment: MutableMapping[str, str]) -> None:
     """Set what vLLM reads from `environment`, where the user has not set it.
 

@@ -15,7 +15,12 @@ from pydantic import Field, PrivateAttr
 from mining.encoders import ENCODERS, Encoder, Floats, Side, prompt_of, shorten
 from sdg.errors import BackendError, ConfigError, missing_package
 from sdg.model_content import folder_digest, hub_commit
-from sdg.vllm_process import VLLM_LOCK, is_cpu_build, set_process_defaults
+from sdg.vllm_process import (
+    VLLM_LOCK,
+    is_cpu_build,
+    set_process_defaults,
+    shield_loaded_libraries,
+)
 
 # Outputs of vLLM are lists of Python numbers: so many texts are held in that form at a time.
 _TEXTS = 1024
@@ -181,6 +186,7 @@ class VllmPooling(Encoder):
             name = str(error.name or "vllm")
             raise missing_package(name, "cpu", "The encoder `vllm_pooling`") from error
         on_cpu = is_cpu_build()
+        shield_loaded_libraries()
         try:
             return LLM(
                 source,

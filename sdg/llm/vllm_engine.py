@@ -17,7 +17,13 @@ from sdg.errors import BackendError, missing_package
 from sdg.llm import ENGINES, Candidate, ChatRequest, Engine, Reply, Score, ScoreRequest
 from sdg.llm.model_revision import ResolvedModel, resolve_model
 from sdg.llm.vllm_core import Core, Job, run_jobs
-from sdg.vllm_process import VLLM_LOCK, has_amx, is_cpu_build, set_process_defaults
+from sdg.vllm_process import (
+    VLLM_LOCK,
+    has_amx,
+    is_cpu_build,
+    set_process_defaults,
+    shield_loaded_libraries,
+)
 
 
 @ENGINES.register("vllm")
@@ -130,6 +136,7 @@ class VllmEngine(Engine):
             from vllm import LLM
         except ImportError as error:
             raise missing_package(str(error.name or "vllm"), "cpu", "The engine 'vllm'") from error
+        shield_loaded_libraries()
         try:
             llm = LLM(resolved.source, revision=resolved.commit, **self._load_settings())
         except (RuntimeError, ValueError, OSError) as error:
