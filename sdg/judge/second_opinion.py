@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from sdg.errors import ContractError
 from sdg.judge import Ask, Candidate, Case
-from sdg.judge.agreement import Rate, compare_labels, labels_of, rate, sample_pairs
+from sdg.judge.agreement import compare_labels, labels_of, sample_pairs
 from sdg.judge.cascade import judgments_of, run_cascade
 from sdg.judge.config import JudgeConfig
 from sdg.judge.negatives import Mined
+from sdg.rate import Rate, rate
 
 
 class SecondOpinion(NamedTuple):

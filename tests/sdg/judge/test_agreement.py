@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdg.errors import ContractError
-from sdg.judge.agreement import cohens_kappa, compare_labels, labels_of, rate, sample_pairs
+from sdg.judge.agreement import cohens_kappa, compare_labels, labels_of, sample_pairs
 from sdg.judge.config import AgreementConfig, JudgeConfig
 from sdg.judge.second_opinion import ask_second_opinion
+from sdg.rate import rate
 from sdg.schemas import JUDGMENTS
 from tests.sdg.judge.test_policies import Nobody, Told, judged, mined
 
