@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import prompts
 from data_cards import records
 from flows import tasks
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import Judging, Rows
 from flows.mine_config import MineConfig
 from flows.outcome import StageOutcome
+from flows.prompt_records import prompt_records
 from flows.resources import held
 from flows.run import Run
 from flows.workspace import Workspace
@@ -109,17 +109,4 @@ def judge_prompts(config: MineConfig, languages: Sequence[str]) -> list[records.
     """Return the prompt files that judges used for queries in some languages."""
     judges = config.judge.everyone
     names = {name for tag in languages for judge in judges for name in judge.prompt_sha256(tag)}
-    found = []
-    for name in sorted(names):
-        task, _, language = name.partition("/")
-        prompt = prompts.load(task, language)
-        found.append(
-            records.PromptRecord(
-                path=f"{name}.md",
-                language=language,
-                sha256=prompt.sha256,
-                written_by=prompt.written_by,
-                reviewed_by=prompt.reviewed_by,
-            )
-        )
-    return found
+    return prompt_records(names)

@@ -12,7 +12,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import prompts
 from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
 from flows.config import RunConfig
 from flows.figures import content_figures
@@ -20,6 +19,7 @@ from flows.judge_records import judge_record, judge_rules, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
+from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
 from flows.stages import CODE_VERSIONS
 from mining.encoders import Encoder
@@ -114,11 +114,7 @@ def run_fingerprint(config: RunConfig) -> str:
             "pairmill": importlib.metadata.version("pairmill"),
             "code": CODE_VERSIONS,
             "sources": [source.content_identity() for source in config.sources],
-            "prompts": {
-                f"{task}/{language}": prompts.load(task, language).sha256
-                for task in prompts.tasks()
-                for language in prompts.languages(task)
-            },
+            "prompts": prompt_hashes(),
             "tasks": {name: task.identity() for name, task in config.plan.tasks().items()},
             "engines": {
                 name: [held(config.generators[name]).identity(), _revision(config, name)]
@@ -430,20 +426,7 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
     for judge in config.judge.everyone:
         for language in set(parsed["query_language"].to_pylist()):
             names.update(judge.prompt_sha256(language))
-    found = []
-    for name in sorted(names):
-        task, _, language = name.partition("/")
-        prompt = prompts.load(task, language)
-        found.append(
-            records.PromptRecord(
-                path=f"{name}.md",
-                language=language,
-                sha256=prompt.sha256,
-                written_by=prompt.written_by,
-                reviewed_by=prompt.reviewed_by,
-            )
-        )
-    return found
+    return prompt_records(names)
 
 
 def mining_record(

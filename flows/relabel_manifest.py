@@ -12,12 +12,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import prompts
 from data_cards import manifest, privacy, records
 from data_cards.manifest import DataSetManifest
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.outcome import StageOutcome
+from flows.prompt_records import prompt_hashes, prompt_records
 from flows.publish import FinalTables, package_versions
 from flows.relabel_config import ExistingRowsConfig
 from flows.resources import held
@@ -78,11 +78,7 @@ def relabel_fingerprint(existing: Existing) -> str:
             "settings": settings,
             "pairmill": importlib.metadata.version("pairmill"),
             "code": CODE_VERSIONS,
-            "prompts": {
-                f"{task}/{language}": prompts.load(task, language).sha256
-                for task in prompts.tasks()
-                for language in prompts.languages(task)
-            },
+            "prompts": prompt_hashes(),
             "relabel": {name: [e.identity(), e.revision()] for name, e in engines.items()},
             "judge": judges_identity(config.judge, config.generators, []),
         }
@@ -175,19 +171,7 @@ def _prompts(existing: Existing, finished: FinishedRows) -> list[records.PromptR
             names.update(judge.prompt_sha256(language))
         for scorer in config.relabel.scorers if config.relabel.enabled else ():
             names.add(f"{scorer.name}/{scorer.language_for(language)}")
-    found = list(existing.manifest.prompts)
-    for name in sorted(names):
-        task, _, language = name.partition("/")
-        prompt = prompts.load(task, language)
-        found.append(
-            records.PromptRecord(
-                path=f"{name}.md",
-                language=language,
-                sha256=prompt.sha256,
-                written_by=prompt.written_by,
-                reviewed_by=prompt.reviewed_by,
-            )
-        )
+    found = [*existing.manifest.prompts, *prompt_records(names)]
     return sorted({(p.path, p.sha256): p for p in found}.values(), key=lambda p: (p.path, p.sha256))
 
 

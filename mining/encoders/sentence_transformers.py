@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
@@ -12,8 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, PrivateAttr
 
 from mining.encoders import ENCODERS, Encoder, Floats, Side, prompt_of, shorten
-from sdg.errors import BackendError, missing_package
-from sdg.model_content import folder_digest
+from sdg.sentence_transformers_models import load_model, revision_of
 
 
 @ENCODERS.register("sentence_transformers")
@@ -58,8 +56,7 @@ class SentenceTransformers(Encoder):
     def revision(self) -> str:
         """Return the commit of a hub model, or the hash of a folder's files."""
         if self._revision is None:
-            folder = Path(self.model)
-            self._revision = folder_digest(folder) if folder.is_dir() else self._commit()
+            self._revision = revision_of(self, self._model_config)
         return self._revision
 
     @property
@@ -98,47 +95,14 @@ class SentenceTransformers(Encoder):
         given = self.query_prompt if side == "query" else self.document_prompt
         return prompt_of(model.prompts or {}, side) if given is None else given
 
-    def _commit(self) -> str:
-        config = getattr(self._load()[0].auto_model, "config", None)
-        commit = getattr(config, "_commit_hash", None) or self.model_revision
-        if commit is None:
-            raise BackendError(
-                f"`model` must have a known commit, but {self.model!r} gives none. Name it with "
-                "`model_revision`, or give a folder."
-            )
-        return str(commit)
+    def _model_config(self) -> Any:  # noqa: ANN401 - the library's
+        return getattr(self._load()[0].auto_model, "config", None)
 
     def _load(self) -> Any:  # noqa: ANN401 - the library is imported on demand
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load_model(self)
+                model = load_model("SentenceTransformer", self)
+                if self.max_seq_length is not None:
+                    model.max_seq_length = self.max_seq_length
+                self._loaded = model
             return self._loaded
-
-
-def _load_model(settings: SentenceTransformers) -> Any:  # noqa: ANN401
-    try:
-        import torch
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise missing_package("sentence-transformers", "cpu", "This encoder") from error
-    if settings.device.startswith("cuda") and not torch.cuda.is_available():
-        raise BackendError(
-            f"`device` must be one of this machine, but is {settings.device!r} and PyTorch sees "
-            "no CUDA device. Set `device: cpu`, or run where the GPU is."
-        )
-    try:
-        model = SentenceTransformer(
-            settings.model,
-            revision=settings.model_revision,
-            device=settings.device,
-            trust_remote_code=settings.trust_remote_code,
-            model_kwargs={"dtype": getattr(torch, settings.dtype)},
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BackendError(
-            f"`model` must be a sentence-transformers model, but loading {settings.model!r} gave: "
-            f"{error}. Check the name, the folder, and access to the hub."
-        ) from error
-    if settings.max_seq_length is not None:
-        model.max_seq_length = settings.max_seq_length
-    return model

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from sdg import store
-from sdg.errors import BackendError, missing_package
-from sdg.ids import fingerprint
+from sdg.errors import BackendError
 from sdg.judge import JUDGES
 from sdg.judge.scoring import ScoringJudge
+from sdg.sentence_transformers_models import load_model, revision_of
 
 
 @JUDGES.register("cross_encoder")
@@ -55,8 +53,7 @@ class CrossEncoderJudge(ScoringJudge):
             BackendError: If a hub model's commit is not known.
         """
         if self._revision is None:
-            folder = Path(self.model)
-            self._revision = _hash_folder(folder) if folder.is_dir() else self._commit()
+            self._revision = revision_of(self, lambda: self._load().config)
         return self._revision
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -79,49 +76,8 @@ class CrossEncoderJudge(ScoringJudge):
             )
         return [float(score) for score in found]
 
-    def _commit(self) -> str:
-        commit = getattr(self._load().config, "_commit_hash", None) or self.model_revision
-        if commit is None:
-            raise BackendError(
-                f"`model` must have a known commit, but {self.model!r} gives none. Name it with "
-                "`model_revision`, or give a folder."
-            )
-        return str(commit)
-
     def _load(self) -> Any:  # noqa: ANN401 - the library is imported on demand
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load_model(self)
+                self._loaded = load_model("CrossEncoder", self, max_length=self.max_length)
             return self._loaded
-
-
-def _load_model(settings: CrossEncoderJudge) -> Any:  # noqa: ANN401
-    try:
-        import torch
-        from sentence_transformers import CrossEncoder
-    except ImportError as error:
-        raise missing_package("sentence-transformers", "cpu", "This judge") from error
-    if settings.device.startswith("cuda") and not torch.cuda.is_available():
-        raise BackendError(
-            f"`device` must be one of this machine, but is {settings.device!r} and PyTorch sees "
-            "no CUDA device. Set `device: cpu`, or run where the GPU is."
-        )
-    try:
-        return CrossEncoder(
-            settings.model,
-            revision=settings.model_revision,
-            device=settings.device,
-            max_length=settings.max_length,
-            trust_remote_code=settings.trust_remote_code,
-            model_kwargs={"dtype": getattr(torch, settings.dtype)},
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BackendError(
-            f"`model` must be a cross-encoder, but loading {settings.model!r} gave: {error}. "
-            "Check the name, the folder, and access to the hub."
-        ) from error
-
-
-def _hash_folder(folder: Path) -> str:
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return fingerprint([[p.relative_to(folder).as_posix(), store.sha256_of(p)] for p in files])
