@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import JsonValue, ValidationError, model_validator
+from pydantic import JsonValue, model_validator
 
 from data_cards import layout
+from data_cards.manifest_file import checked, read_manifest
 from data_cards.records import (
     Count,
     EncoderRecord,
@@ -18,8 +19,6 @@ from data_cards.records import (
     SourceRecord,
     StageRecord,
 )
-from sdg import store
-from sdg.errors import ContractError, DataError
 from sdg.part import Part
 
 
@@ -110,12 +109,7 @@ def checked_bitext_manifest(fields: Mapping[str, Any]) -> BitextManifest:
     Raises:
         ContractError: If a field is missing or a law does not hold; the message lists all faults.
     """
-    try:
-        return BitextManifest.model_validate(dict(fields))
-    except ValidationError as error:
-        raise ContractError(
-            f"The manifest must be complete and its counts must add up, but it is not. {error}"
-        ) from error
+    return checked(BitextManifest, fields)
 
 
 def load_bitext_manifest(directory: Path) -> BitextManifest:
@@ -124,15 +118,6 @@ def load_bitext_manifest(directory: Path) -> BitextManifest:
     Raises:
         DataError: If there is none, it is damaged, of another kind, or breaks a law.
     """
-    layout.check_directory(directory)
-    path = directory / layout.MANIFEST
-    value = store.read_json(path)
-    try:
-        return BitextManifest.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(
-            f"`{path}` must be a manifest of `pairmill bitext`, but `{where}` is wrong: "
-            f"{first['msg']} ({error.error_count()} faults). Run the command again."
-        ) from error
+    return read_manifest(
+        BitextManifest, directory, "a manifest of `pairmill bitext`", "Run the command again."
+    )

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import JsonValue, ValidationError, model_validator
+from pydantic import JsonValue, model_validator
 
 from data_cards import layout
+from data_cards.manifest_file import checked, read_manifest
 from data_cards.privacy import private_values
 from data_cards.records import (
     Cell,
@@ -29,7 +30,7 @@ from data_cards.records import (
     StageRecord,
 )
 from sdg import store
-from sdg.errors import ContractError, DataError
+from sdg.errors import DataError
 from sdg.part import Part
 
 
@@ -143,12 +144,7 @@ def checked_manifest(fields: Mapping[str, Any]) -> DataSetManifest:
     Raises:
         ContractError: If a field is missing or a law does not hold; the message lists all faults.
     """
-    try:
-        return DataSetManifest.model_validate(dict(fields))
-    except ValidationError as error:
-        raise ContractError(
-            f"The manifest must be complete and its counts must add up, but it is not. {error}"
-        ) from error
+    return checked(DataSetManifest, fields)
 
 
 def load_manifest(directory: Path) -> DataSetManifest:
@@ -158,19 +154,13 @@ def load_manifest(directory: Path) -> DataSetManifest:
         DataError: If there is none, or it is damaged, of another format version, or breaks a law
             that `DataSetManifest` checks.
     """
-    layout.check_directory(directory)
-    path = directory / layout.MANIFEST
-    value = store.read_json(path)
-    try:
-        return DataSetManifest.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(
-            f"`{path}` must be a data set manifest of this version of Pairmill, but `{where}` is "
-            f"wrong: {first['msg']} ({error.error_count()} faults). If the file was edited, run "
-            "`pairmill build` again; if another version wrote it, read it with that version."
-        ) from error
+    return read_manifest(
+        DataSetManifest,
+        directory,
+        "a data set manifest of this version of Pairmill",
+        "If the file was edited, run `pairmill build` again; if another version wrote it, read it "
+        "with that version.",
+    )
 
 
 def file_records(directory: Path) -> dict[str, FileRecord]:

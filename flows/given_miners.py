@@ -11,7 +11,13 @@ import pyarrow.compute as pc
 from flows.given_stages import open_given_corpus
 from flows.given_vectors import vectors_identity
 from flows.mine_config import CorpusSettings, MineConfig
-from flows.miners import corpus_files, miners_identity, recall_fact, sampled_queries
+from flows.miners import (
+    corpus_files,
+    miners_identity,
+    recall_fact,
+    recall_of_miners,
+    sampled_queries,
+)
 from flows.progress import advance
 from flows.resources import held
 from flows.stages import identity_of, outcome_of
@@ -92,11 +98,7 @@ def measure_given_recall(
             index = open_given_index(space, config, corpus, documents)
             measured = measure_recall(queries.vectors, corpus, index, _DEPTH)
             facts[corpus.miner] = recall_fact(index.describe(), measured)
-        files = corpus_files(space, documents)
-        for miner in map(held, config.mining.miners):
-            if miner.approximate_index is not None:
-                measured = miner.measure_recall(queries.texts, files)
-                facts[miner.source] = recall_fact(miner.approximate_index, measured)
+        facts |= recall_of_miners(config, queries, corpus_files(space, documents))
         return Outcome({}, Counts(), facts)
 
     return finish(
