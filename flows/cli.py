@@ -250,6 +250,36 @@ def serve(
     serve_configs(configs, set_, out)
 
 
+@app.command()
+def audit(
+    data_set: Annotated[
+        str,
+        typer.Argument(
+            help="A data set of any layout: a directory, a file, or a hub id.", metavar="DIR"
+        ),
+    ],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A YAML file: metrics, gates, judge.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where metrics go; default DIR/audit, else DIR-audit."),
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure whether a data set is any good; a figure past a gate's limit is exit status 1."""
+    from flows.audit import audit_data_set, failures, raise_if_failed
+    from flows.audit_report import print_audit
+
+    outcome = audit_data_set(data_set, config, out, set_)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_audit(outcome, Console())
+    raise_if_failed(failures(outcome))
+
+
 def main() -> None:
     """Run the command line; a `PairmillError` becomes one message and its exit status."""
     # Thread settings are read when torch is imported, so they come before anything else.

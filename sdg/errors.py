@@ -1,6 +1,7 @@
 """The exception tree.
 
     PairmillError                exit status
+    ├── GateError                1   the data must change: a figure is past its limit
     ├── ConfigError              2   the configuration or the command line must change
     ├── DataError                2   the input files must change
     ├── ContractError            3   the code must change: a stage broke its promise
@@ -23,6 +24,12 @@ class PairmillError(Exception):
     """
 
     exit_status = 3
+
+
+class GateError(PairmillError):
+    """A figure of an audit past the limit that a gate sets; the data set is left as it is."""
+
+    exit_status = 1
 
 
 class ConfigError(PairmillError):

@@ -83,10 +83,14 @@ class Metric(Plugin):
     Attributes:
         title: A few words for the report.
         about: One sentence for people: what a high or low figure means for a trainer.
+        figures: Names of all figures that it can give; glob patterns where they depend on the data.
+            Gates are checked against them before anything is measured, and a gate on a skipped
+            metric is found by them. Empty: not stated; gates are then checked afterwards.
     """
 
     title: ClassVar[str]
     about: ClassVar[str]
+    figures: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

@@ -17,6 +17,14 @@ class Counts(Metric):
 
     title: ClassVar[str] = "Counts"
     about: ClassVar[str] = "Rows without a positive cannot be trained on."
+    figures: ClassVar[tuple[str, ...]] = (
+        "rows",
+        "documents",
+        "positives_per_row",
+        "negatives_per_row",
+        "row_without_positive",
+        "row_without_negative",
+    )
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return counts; rows without a positive, and without a negative where others have some."""

@@ -1,0 +1,79 @@
+"""An audit on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from data_cards.audit.run import METRICS_FILE
+from data_cards.escape import printable
+from flows.audit import AuditOutcome
+
+_LONGEST = 160
+
+
+def print_audit(outcome: AuditOutcome, console: Console) -> None:
+    """Print every metric's figures, the gates, and the first rows behind each failed gate."""
+    data = outcome.figures["data"]
+    size = f"{data['rows']:,} rows, {data['documents']:,} documents"
+    _say(console, f"{data['name']} ({data['layout']}): {size}")
+    for note in data["notes"]:
+        _say(console, f"note: {note}")
+    table = Table(title="Audit", title_justify="left")
+    for column in ("metric", "figures", "found"):
+        table.add_column(column, justify="right" if column == "found" else "left")
+    for metric in outcome.figures["metrics"].values():
+        table.add_row(Text(printable(metric["title"])), Text(_figures(metric)), _found(metric))
+    console.print(table)
+    for gate in outcome.figures["gates"]:
+        _say(console, f"gate {'kept' if gate['passed'] else 'BROKEN'}: {_gate(gate)}")
+        if not gate["passed"]:
+            for row in outcome.first_rows(gate).iter_rows(named=True):
+                _say(console, f"  {_row(row)}")
+    _say(console, f"metrics: {outcome.folder / METRICS_FILE}")
+
+
+def _figures(metric: dict[str, Any]) -> str:
+    if metric["skipped"]:
+        return printable(f"skipped: {metric['skipped']}")
+    return "\n".join(printable(_figure(figure)) for figure in metric["figures"])
+
+
+def _figure(figure: dict[str, Any]) -> str:
+    text = f"{figure['label'] or figure['name'].replace('_', ' ')}: {_number(figure['value'])}"
+    if figure["low"] is not None:
+        text += f" ({_number(figure['low'])} to {_number(figure['high'])})"
+    if figure["sample"] != figure["population"]:
+        text += f", {figure['sample']:,} of {figure['population']:,} looked at"
+    return text
+
+
+def _found(metric: dict[str, Any]) -> str:
+    total = sum(metric["finding_counts"].values())
+    return f"{total:,}" if total else ""
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    relation = "<=" if gate["bound"] == "max" else ">="
+    value = "not measured" if gate["value"] is None else _number(gate["value"])
+    interval = (
+        "" if gate["low"] is None else f" ({_number(gate['low'])} to {_number(gate['high'])})"
+    )
+    return f"{gate['figure']} {value}{interval} {relation} {gate['limit']:g}"
+
+
+def _row(row: dict[str, Any]) -> str:
+    ids = [row[name] for name in ("query_id", "doc_id") if row[name]]
+    text = f"{' '.join(ids)} {row['reason']} {row['detail']}".strip()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
