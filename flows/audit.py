@@ -37,7 +37,7 @@ from flows.progress import stage_progress
 from flows.workspace import Workspace
 from mining.encoders import ENCODERS, Encoder
 from sdg import store
-from sdg.errors import BackendError, ConfigError, DataError, GateError
+from sdg.errors import BackendError, ConfigError, DataError
 
 # Findings shown of a failed gate; all listed ones are in the file.
 _SHOWN = 5
@@ -143,22 +143,6 @@ def read_outcome(folder: Path) -> AuditOutcome:
     figures = store.read_json(folder / METRICS_FILE)
     findings = pl.DataFrame(pl.from_arrow(store.read_parquet(folder / FINDINGS_FILE)))
     return AuditOutcome(folder, figures, findings)
-
-
-def raise_if_failed(failed: Sequence[str]) -> None:
-    """Raise if gates failed.
-
-    Args:
-        failed: What `failures` returned.
-
-    Raises:
-        GateError: With every gate that failed.
-    """
-    if failed:
-        raise GateError(
-            f"Every gate must hold, but {len(failed)} do not: {'; '.join(failed)}. "
-            "The data set is whole; look at the rows, or change the limit."
-        )
 
 
 def failures(outcome: AuditOutcome) -> list[str]:

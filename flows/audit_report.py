@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from data_cards import layout
 from data_cards.audit.run import METRICS_FILE
 from data_cards.escape import printable
-from flows.audit import AuditOutcome
+from flows.audit import AuditOutcome, read_outcome
+from flows.outcome import RunOutcome
 
 _LONGEST = 160
 
@@ -28,12 +30,22 @@ def print_audit(outcome: AuditOutcome, console: Console) -> None:
     for metric in outcome.figures["metrics"].values():
         table.add_row(Text(printable(metric["title"])), Text(_figures(metric)), _found(metric))
     console.print(table)
-    for gate in outcome.figures["gates"]:
+    _print_gates(outcome, outcome.figures["gates"], console)
+    _say(console, f"metrics: {outcome.folder / METRICS_FILE}")
+
+
+def print_failed(outcome: RunOutcome, console: Console) -> None:
+    """Print the gates of a build's audit that are broken, with the first rows behind each."""
+    found = read_outcome(outcome.directory / layout.AUDIT)
+    _print_gates(found, [gate for gate in found.figures["gates"] if not gate["passed"]], console)
+
+
+def _print_gates(outcome: AuditOutcome, gates: list[dict[str, Any]], console: Console) -> None:
+    for gate in gates:
         _say(console, f"gate {'kept' if gate['passed'] else 'BROKEN'}: {_gate(gate)}")
         if not gate["passed"]:
             for row in outcome.first_rows(gate).iter_rows(named=True):
                 _say(console, f"  {_row(row)}")
-    _say(console, f"metrics: {outcome.folder / METRICS_FILE}")
 
 
 def _figures(metric: dict[str, Any]) -> str:

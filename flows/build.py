@@ -11,6 +11,7 @@ from prefect import flow
 
 from flows import resources, tasks
 from flows.artifacts import publish_artifacts
+from flows.build_audit import audited
 from flows.config import RunConfig, load_config
 from flows.figures import figures_of
 from flows.judging import Rows, judging_of, with_pool
@@ -22,7 +23,7 @@ from flows.publish import Finished, current_outcome, publish
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
-from sdg.errors import DataError
+from sdg.errors import DataError, GateError
 from sdg.shards import Shard
 
 RUNS = Path("runs")
@@ -42,7 +43,7 @@ def run_build(config_path: Path, out: Path | None, overrides: Sequence[str] = ()
 
 
 def build(config: RunConfig, directory: Path) -> RunOutcome:
-    """Build or resume a data set.
+    """Build or resume a data set, and audit it if the configuration says so.
 
     Returns at once if `directory` already holds what the configuration asks for. Otherwise only
     what is not finished is done, and no LLM request that was answered is sent again.
@@ -54,19 +55,25 @@ def build(config: RunConfig, directory: Path) -> RunOutcome:
     """
     with locked(directory), resources.released_at_end():
         current = current_outcome(config, directory)
-        if current is not None:
-            return current
-        runner = task_runner(config.runner)
-        return build_stages.with_options(task_runner=runner)(config, Workspace(directory))
+        if current is None:
+            runner = task_runner(config.runner)
+            current = build_stages.with_options(task_runner=runner)(config, Workspace(directory))
+        return audited(config, current)
 
 
 @flow(name="pairmill-build", persist_result=False, validate_parameters=False)
 def build_data_set(
     config_path: str, directory: str, overrides: Sequence[str] = ()
 ) -> dict[str, object]:
-    """Build or resume a data set: what a schedule runs; arguments as in `pairmill build`."""
+    """Build or resume a data set: what a schedule runs; arguments as in `pairmill build`.
+
+    Raises:
+        GateError: If a gate of the audit is broken; the data set is whole.
+    """
     outcome = build(load_config(Path(config_path), list(overrides)), Path(directory))
     publish_artifacts(outcome)
+    if outcome.failed_gates:
+        raise GateError.of(outcome.failed_gates)
     return {"directory": directory, **outcome.figures}
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from flows.interrupt import end_at_once_on_interrupt
-from sdg.errors import PairmillError
+from sdg.errors import GateError, PairmillError
 from sdg.vllm_process import set_process_defaults
 
 app = typer.Typer(
@@ -57,6 +57,12 @@ def build(
         _print_json(outcome.to_json())
     else:
         print_outcome(outcome, Console())
+    if outcome.failed_gates:
+        from flows.audit_report import print_failed
+
+        if not as_json:
+            print_failed(outcome, Console())
+        raise GateError.of(outcome.failed_gates)
 
 
 @app.command()
@@ -269,7 +275,7 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Measure whether a data set is any good; a figure past a gate's limit is exit status 1."""
-    from flows.audit import audit_data_set, failures, raise_if_failed
+    from flows.audit import audit_data_set, failures
     from flows.audit_report import print_audit
 
     outcome = audit_data_set(data_set, config, out, set_)
@@ -277,7 +283,9 @@ def audit(
         _print_json(outcome.to_json())
     else:
         print_audit(outcome, Console())
-    raise_if_failed(failures(outcome))
+    failed = failures(outcome)
+    if failed:
+        raise GateError.of(failed)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from data_cards.privacy import publishable
+from flows.judged_audit import JudgedAuditConfig
 from flows.mining_presets import expand_preset
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
@@ -121,6 +122,7 @@ class RunConfig(Part):
     mining: MiningConfig = MiningConfig()
     judge: JudgeConfig = JudgeConfig()
     assemble: AssembleConfig = AssembleConfig()
+    audit: JudgedAuditConfig = JudgedAuditConfig()
     shards: ShardConfig = ShardConfig()
     runner: RunnerConfig = RunnerConfig()
     schedule: ScheduleConfig | None = None
@@ -131,6 +133,7 @@ class RunConfig(Part):
         if self.relabel.enabled:
             wanted.add(self.relabel.engine)
         wanted.update(self.judge.engines)
+        wanted.update(self.audit.judge.engines)
         for name in sorted(wanted - set(self.generators)):
             known = ", ".join(sorted(self.generators)) or "none"
             raise ValueError(

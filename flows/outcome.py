@@ -40,12 +40,14 @@ class RunOutcome:
         stages: In the order of the flow.
         figures: Rows, shards, languages, LLM requests sent, tokens/s, peak memory and the like.
         was_current: True if the data set was already what the configuration asks for.
+        failed_gates: One sentence per gate of the audit that is broken.
     """
 
     directory: Path
     stages: tuple[StageOutcome, ...]
     figures: dict[str, Any] = field(default_factory=dict)
     was_current: bool = False
+    failed_gates: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome for `--json`."""
@@ -53,6 +55,7 @@ class RunOutcome:
             "directory": str(self.directory),
             "card": str(self.directory / "README.md"),
             "was_current": self.was_current,
+            "failed_gates": list(self.failed_gates),
             "figures": self.figures,
             "stages": [
                 {

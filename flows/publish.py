@@ -53,8 +53,9 @@ _RESULT_PACKAGES = (
 )
 
 
-# How the work is cut, where it runs and when: none of it changes a row.
-_HOW_NOT_WHAT = {"shards", "runner", "schedule"}
+# How the work is cut, where it runs and when, and what is measured of the result: none of it
+# changes a row.
+_HOW_NOT_WHAT = {"shards", "runner", "schedule", "audit"}
 
 
 class Finished(NamedTuple):

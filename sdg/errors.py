@@ -31,6 +31,15 @@ class GateError(PairmillError):
 
     exit_status = 1
 
+    @classmethod
+    def of(cls, failed: Iterable[str]) -> GateError:
+        """Return the error for gates that are broken, one sentence each."""
+        listed = list(failed)
+        return cls(
+            f"Every gate must hold, but {len(listed)} do not: {'; '.join(listed)}. "
+            "The data set is whole; look at the rows, or change the limit."
+        )
+
 
 class ConfigError(PairmillError):
     """A key, value or argument that cannot work."""

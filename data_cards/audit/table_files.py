@@ -295,7 +295,7 @@ def _checked(frame: pl.DataFrame, wanted: Mapping[str, Any], where: str) -> pl.D
                 "Check that no columns or files were swapped, or write it anew."
             )
     try:
-        return frame.cast(dict(wanted))
+        return frame.select(pl.col(name).cast(kind) for name, kind in wanted.items())
     except pl.exceptions.InvalidOperationError as error:
         raise DataError(
             f"`{where}` must hold {dict(wanted)}, but converting it gave: {error}. Write it anew."

@@ -84,12 +84,15 @@ class HubRows:
 
     def _hub_commit(self) -> str:
         import huggingface_hub
+        from huggingface_hub import errors
         from huggingface_hub.errors import (
             HfHubHTTPError,
             HFValidationError,
             RepositoryNotFoundError,
         )
 
+        # No connection, as the HTTP client says it that the hub's library uses.
+        no_answer: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
         try:
             info = huggingface_hub.HfApi().dataset_info(self.path, revision=self.revision or None)
         except (RepositoryNotFoundError, HFValidationError) as error:
@@ -97,7 +100,7 @@ class HubRows:
                 f"`path` must be a folder that exists or a data set on the hub, but {self.path!r} "
                 f"is neither: {error}. Correct it, or log in if the data set is private."
             ) from error
-        except (HfHubHTTPError, OSError) as error:
+        except (HfHubHTTPError, no_answer, OSError) as error:
             raise self._unreachable(error) from error
         return str(info.sha)
 
