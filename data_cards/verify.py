@@ -21,7 +21,7 @@ from sdg.assemble import CORPUS
 from sdg.errors import PairmillError
 from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS
 
-__all__ = ["Problem", "verify_data_set"]
+__all__ = ["Problem", "verify_counts", "verify_data_set"]
 
 _SCHEMAS = {
     layout.DATA: EXAMPLES,
@@ -45,14 +45,23 @@ def verify_data_set(directory: Path) -> list[Problem]:
         manifest = load_manifest(directory)
     except PairmillError as error:
         return [Problem("manifest", str(error))]
-    problems = list(_files(directory, manifest))
-    if problems:
+    problems = verify_counts(directory, manifest)
+    if any(problem.check != "conservation" for problem in problems):
         return problems
-    problems += _rejected_counts(directory, manifest)
-    problems += _cell_counts(directory, manifest)
     problems += verify_rows.check_rows(directory, manifest)
     problems += _card(directory, manifest)
     return problems
+
+
+def verify_counts(directory: Path, manifest: DataSetManifest) -> list[Problem]:
+    """Return what is wrong with checksums, schemas and counts; no text is looked at.
+
+    Damaged files hide the counts.
+    """
+    problems = list(_files(directory, manifest))
+    if problems:
+        return problems
+    return [*_rejected_counts(directory, manifest), *_cell_counts(directory, manifest)]
 
 
 def _files(directory: Path, manifest: DataSetManifest) -> Iterator[Problem]:
