@@ -47,11 +47,12 @@ class SourcePurity(Metric):
         if not generated.any():
             return Measurement(skipped="the data set has no generated negatives")
         drawn = negatives[context.sample("source_purity", negatives.height, self.sample)]
-        is_generated = drawn["source"].str.starts_with(_GENERATED).to_numpy()
+        was_generated = pl.col("source").str.starts_with(_GENERATED)
+        is_generated = drawn.select(was_generated)[:, 0].to_numpy()
         if not is_generated.any() or drawn["row"].n_unique() < 2:
             return Measurement(skipped="too few generated negatives in the sample")
         # Whatever was not generated is a real document, whichever miner proposed it.
-        kind = pl.when(is_generated).then(pl.col("source")).otherwise(pl.lit("corpus"))
+        kind = pl.when(was_generated).then(pl.col("source")).otherwise(pl.lit("corpus"))
         codes = drawn.select(kind.rank("dense"))[:, 0].to_numpy()
         places = data.documents["text"].gather(drawn["document"]).to_numpy()
         vectors = encode_texts(data, context.encoder, places, "document")
