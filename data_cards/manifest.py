@@ -17,6 +17,7 @@ from data_cards.privacy import private_values
 from data_cards.records import (
     Cell,
     CellKey,
+    DecontaminationRecord,
     EncoderRecord,
     Fact,
     FileRecord,
@@ -59,6 +60,7 @@ class DataSetManifest(Part):
         mining: Rules and drops.
         relabel: Null if positives were not relabelled.
         judge: Null if negatives were not judged.
+        decontamination: Null if nothing was kept out.
         facts: Fallbacks, known problems, notes.
         files: Path -> checksum of every file in data/, corpus/ and rejected/.
     """
@@ -81,6 +83,7 @@ class DataSetManifest(Part):
     mining: MiningRecord
     relabel: RelabelRecord | None
     judge: JudgeRecord | None = None
+    decontamination: DecontaminationRecord | None = None
     facts: tuple[Fact, ...]
     files: dict[str, FileRecord]
 

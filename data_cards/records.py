@@ -300,6 +300,38 @@ class JudgeRecord(Part):
         return self
 
 
+class EvaluationSetRecord(Part):
+    """An evaluation set that was kept out; its texts are nowhere, only their digest.
+
+    Attributes:
+        name: Of the set.
+        sha256: Of its texts by their words, and its ids.
+        queries: Texts that are queries.
+        documents: Texts that are documents.
+        ids: Documents blocked by their id.
+        stopped: "<stage>.<reason>" -> rows that it stopped.
+    """
+
+    name: str
+    sha256: Sha256
+    queries: Count
+    documents: Count
+    ids: Count
+    stopped: dict[str, Count]
+
+
+class DecontaminationRecord(Part):
+    """What was kept out because results on it would mean nothing.
+
+    Attributes:
+        ngram_words: Words in a row that had to be equal; shorter texts had to be equal as a whole.
+        sets: In their order.
+    """
+
+    ngram_words: Count
+    sets: tuple[EvaluationSetRecord, ...]
+
+
 class FileRecord(Part):
     """A published file.
 

@@ -13,6 +13,7 @@ from flows import resources, tasks
 from flows.artifacts import publish_artifacts
 from flows.build_audit import audited
 from flows.config import RunConfig, load_config
+from flows.decontamination import DOCUMENT_STAGE, QUERY_STAGE
 from flows.figures import figures_of
 from flows.judging import Rows, judging_of, with_pool
 from flows.lock import locked
@@ -30,9 +31,10 @@ RUNS = Path("runs")
 
 
 class Corpus(NamedTuple):
-    """The shards of the corpus before and after deduplication."""
+    """The shards of the corpus: as read, without duplicates, and without evaluation data."""
 
     pieces: list[Shard]
+    unique: list[Shard]
     documents: list[Shard]
 
 
@@ -88,7 +90,7 @@ def build_stages(config: RunConfig, space: Workspace) -> RunOutcome:
 
 
 def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
-    """Run read -> deduplicate."""
+    """Run read -> deduplicate -> keep evaluation data out."""
     sources = range(len(config.sources))
     pieces = run.stage("read", "pieces", tasks.read, [(space, config, n) for n in sources])
     verdicts = run.once(tasks.find_duplicates, space, config, pieces)
@@ -96,7 +98,12 @@ def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
     calls = [(space, verdicts, p, row) for p, row in zip(pieces, starts, strict=True)]
     documents = run.stage("deduplicate", "pieces", tasks.deduplicate, calls)
     run.merge_last_two("corpus")
-    return Corpus(pieces, documents)
+    if not config.decontaminate.against:
+        return Corpus(pieces, documents, documents)
+    found = run.once(tasks.find_contaminated, space, config.decontaminate, documents)
+    calls = [(space, found, shard) for shard in documents]
+    clean = run.stage(DOCUMENT_STAGE, "pieces", tasks.drop_contaminated, calls)
+    return Corpus(pieces, documents, clean)
 
 
 def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) -> Finished:
@@ -130,7 +137,12 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
 
     equal = run.once(tasks.find_equal_queries, space, config, gated)
     calls = [(space, "duplicates", equal, s) for s in gated]
-    unique = run.stage("duplicates", "candidates", tasks.carry_out, calls)
+    distinct = run.stage("duplicates", "candidates", tasks.carry_out, calls)
+
+    unique = distinct
+    if config.decontaminate.against:
+        calls = [(space, config.decontaminate, s) for s in distinct]
+        unique = run.stage(QUERY_STAGE, "candidates", tasks.decontaminate_queries, calls)
 
     total = sum(shard.counts.kept for shard in documents)
     embedded = run.stage(
@@ -169,11 +181,13 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
     judged = judge_rows(run, config, space, mined, documents)
     stages = (
         corpus.pieces,
-        documents,
+        corpus.unique,
+        documents if documents is not corpus.unique else [],
         [plan],
         generated,
         gated,
-        unique,
+        distinct,
+        unique if unique is not distinct else [],
         checked,
         queries,
         negatives,

@@ -233,6 +233,30 @@ def relabel(
 
 
 @app.command()
+def decontaminate(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    against: Annotated[
+        list[str],
+        typer.Option(help="BEIR directory, Parquet, JSONL, or a .txt file of document ids."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Directory of the result; default DIR-decontaminated."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a copy of a finished data set without what evaluation sets hold; DIR is not changed."""
+    from flows.relabel_command import decontaminate_data_set
+    from flows.report import print_outcome
+
+    outcome = decontaminate_data_set(directory, against, out)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
+
+
+@app.command()
 def card(
     directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
 ) -> None:

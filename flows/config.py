@@ -22,6 +22,7 @@ from sdg.corpus import CorpusConfig
 from sdg.corpus.readers import READERS, Reader
 from sdg.duplicate_queries import DuplicateQueriesConfig
 from sdg.errors import ConfigError, PairmillError
+from sdg.evaluation_sets import DecontaminateConfig
 from sdg.gates import GATES, Gate
 from sdg.judge.config import JudgeConfig
 from sdg.llm import ENGINES, Engine
@@ -109,6 +110,7 @@ class RunConfig(Part):
     seed: int = 0
     sources: tuple[AnyReader, ...] = Field(min_length=1)
     corpus: CorpusConfig = CorpusConfig()
+    decontaminate: DecontaminateConfig = DecontaminateConfig()
     generators: dict[str, AnyEngine] = Field(default={})
     plan: PlanConfig
     gates: tuple[AnyGate, ...] = ()

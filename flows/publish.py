@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
 from flows.config import RunConfig
+from flows.decontamination import decontamination_record, identity_of_sets
 from flows.figures import content_figures
 from flows.judge_records import judge_record, judge_rules, judge_sampling
 from flows.judging import concat, judges_identity
@@ -106,6 +107,7 @@ def run_fingerprint(config: RunConfig) -> str:
     used.update(config.judge.engines)
     settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
     settings.pop("generators")
+    settings.pop("decontaminate")
     for source in settings["sources"]:
         # Where the files lie decides nothing; what is in them is below.
         source.pop("path", None)
@@ -125,6 +127,7 @@ def run_fingerprint(config: RunConfig) -> str:
             "index": config.index.identity(),
             "miners": miners_identity(config),
             "judges": judges_identity(config.judge, config.generators, []),
+            "decontaminate": identity_of_sets(config.decontaminate),
         }
     )
 
@@ -342,6 +345,7 @@ def _describe(
             ),
             "relabel": _relabel(config, stages),
             "judge": _judge(config, finished, stages),
+            "decontamination": decontamination_record(config.decontaminate, stages),
             "facts": _facts(config, finished, stages),
             "files": manifest.file_records(staging),
         }

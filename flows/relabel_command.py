@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from data_cards import layout
 from data_cards.manifest import DataSetManifest
 from flows import published, resources, stages, tasks
 from flows.config import parse_settings, read_settings
+from flows.decontamination import QUERY_STAGE
 from flows.judging import Judging, Rows
 from flows.lock import locked
 from flows.outcome import RunOutcome
@@ -70,13 +72,36 @@ def relabel_data_set(
         return relabel_existing_rows.with_options(task_runner=runner)(existing, Workspace(target))
 
 
+def decontaminate_data_set(directory: Path, against: Sequence[str], out: Path | None) -> RunOutcome:
+    """Write a copy of the data set in `directory` without what evaluation sets hold.
+
+    Args:
+        directory: A finished data set; it is only read.
+        against: Paths as in `EvaluationSource.path`.
+        out: Where the result goes; None: beside `directory`, with `-decontaminated` after its name.
+
+    Raises:
+        ConfigError: If `out` holds something else, or two sets have the same name.
+        DataError: If `directory` is no whole data set, a set cannot be read, or no row is left.
+    """
+    sets = json.dumps([{"path": path} for path in against])
+    target = out or directory.with_name(f"{directory.resolve().name}-decontaminated")
+    return relabel_data_set(directory, None, target, [f"decontaminate.against={sets}"])
+
+
 @flow(name="pairmill-relabel", persist_result=False, validate_parameters=False)
 def relabel_existing_rows(existing: Existing, space: Workspace) -> RunOutcome:
-    """Run read -> relabel -> judge -> publish; what is finished is found, not done again."""
+    """Run read -> decontaminate -> relabel -> judge -> publish; what is finished is found."""
     run, start = Run(), time.monotonic()
     config = existing.config
     read = _read(existing, space)
     rows, rejecting = read.rows, list[Shard]()
+    if config.decontaminate.against:
+        found = run.once(tasks.find_contaminated, space, config.decontaminate, read.documents)
+        calls = [(space, config.decontaminate, r, found) for r in rows]
+        clean = run.stage(QUERY_STAGE, "rows", tasks.decontaminate_rows, calls)
+        rejecting += clean
+        rows = [r._replace(positives=c, negatives=c) for r, c in zip(rows, clean, strict=True)]
     if config.relabel.enabled:
         calls = [(space, config, r, read.documents) for r in rows]
         changed = run.stage("relabel", "rows", tasks.relabel_existing, calls)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from flows.config import AnyEngine, RunnerConfig
+from sdg.evaluation_sets import DecontaminateConfig
 from sdg.judge.config import JudgeConfig
 from sdg.part import Part
 from sdg.relabel.positives import RelabelConfig
@@ -25,6 +26,7 @@ class ExistingRowsConfig(Part):
         relabel: Gecko's relabelling of positives. A row's own positive and negatives are the
             candidates: whatever else was near the query is no longer known.
         judge: The false-negative cascade over each row's negatives; `pool` has no meaning here.
+        decontaminate: Evaluation sets; rows that hold a text of theirs are dropped first.
         num_negatives: Wanted per row; None: what the data set was mined with.
         on_shortfall: "keep" keeps rows that lost negatives, "drop" rejects those with fewer than
             wanted. Unlike in a build nothing was mined to fill up with, so rows are kept; own.
@@ -36,6 +38,7 @@ class ExistingRowsConfig(Part):
     generators: dict[str, AnyEngine] = Field(default={})
     relabel: RelabelConfig = RelabelConfig(enabled=False)
     judge: JudgeConfig = JudgeConfig()
+    decontaminate: DecontaminateConfig = DecontaminateConfig()
     num_negatives: Annotated[int, Field(ge=1)] | None = None
     on_shortfall: Literal["drop", "keep"] = "keep"
     rows_per_shard: int = Field(default=128, ge=1)
@@ -51,10 +54,10 @@ class ExistingRowsConfig(Part):
 
     @model_validator(mode="after")
     def _can_work(self) -> ExistingRowsConfig:
-        if not self.judge.enabled and not self.relabel.enabled:
+        if not (self.judge.enabled or self.relabel.enabled or self.decontaminate.against):
             raise ValueError(
-                "`judge` or `relabel` must be given, but neither is. Write them into a file for "
-                "--config, or give them with --set."
+                "`judge`, `relabel` or `decontaminate` must be given, but none is. Write them into "
+                "a file for --config, or give them with --set."
             )
         if self.relabel.enabled and self.relabel.hard_negative != "none":
             raise ValueError(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from data_cards import manifest, privacy, records
 from data_cards.manifest import DataSetManifest
+from flows.decontamination import decontamination_record, identity_of_sets, joined_records
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.outcome import StageOutcome
@@ -68,7 +69,7 @@ class FinishedRows(NamedTuple):
 def relabel_fingerprint(existing: Existing) -> str:
     """Return the fingerprint of everything that decides the published rows."""
     config = existing.config
-    settings = config.model_dump(mode="json", exclude=_SPEED | {"generators"})
+    settings = config.model_dump(mode="json", exclude=_SPEED | {"generators", "decontaminate"})
     names = (config.relabel.engine,) if config.relabel.enabled else ()
     engines = {name: held(config.generators[name]) for name in names}
     return fingerprint(
@@ -81,6 +82,7 @@ def relabel_fingerprint(existing: Existing) -> str:
             "prompts": prompt_hashes(),
             "relabel": {name: [e.identity(), e.revision()] for name, e in engines.items()},
             "judge": judges_identity(config.judge, config.generators, []),
+            "decontaminate": identity_of_sets(config.decontaminate),
         }
     )
 
@@ -130,6 +132,9 @@ def describe_relabelled(
             "mining": _mining(existing, tables),
             "relabel": _relabel(config, extra) or source.relabel,
             "judge": judge or source.judge,
+            "decontamination": joined_records(
+                source.decontamination, decontamination_record(config.decontaminate, stages)
+            ),
             "facts": (*source.facts, *_facts(stages, names)),
             "files": manifest.file_records(staging),
         }

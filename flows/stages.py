@@ -66,6 +66,7 @@ CODE_VERSIONS = {
     "bitext_nearest": 1,
     "bitext": 1,
     "relabel_existing": 1,
+    "decontaminate": 1,
 }
 
 

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import (
     bitext_stages,
+    decontamination,
     given_miners,
     given_stages,
     given_tables,
@@ -33,6 +34,10 @@ def _task(function: Callable[..., Any], name: str) -> Any:  # noqa: ANN401 - Pre
 read = _task(stages.read_source, "read")
 find_duplicates = _task(stages.find_corpus_duplicates, "find-duplicates")
 deduplicate = _task(stages.drop_corpus_duplicates, "deduplicate")
+find_contaminated = _task(decontamination.find_contaminated, "find-evaluation-data")
+drop_contaminated = _task(decontamination.drop_contaminated, "drop-evaluation-data")
+decontaminate_queries = _task(decontamination.decontaminate_queries, "decontaminate-queries")
+decontaminate_rows = _task(decontamination.decontaminate_rows, "decontaminate-rows")
 vocabulary = _task(stages.corpus_vocabulary, "vocabulary")
 generate = _task(stages.generate_shard, "generate")
 gate = _task(stages.gate_shard, "gate")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.measurement import Measurement
 from mining.encoders import Encoder
+from sdg.decontaminate import EvaluationSet
 from sdg.ids import seed_for
 from sdg.part import Plugin
 from sdg.registry import Registry
@@ -51,6 +52,7 @@ class AuditContext:
         encoder: For metrics that compare meanings; None leaves them out, and they say so.
         judge: For the estimated rate of false negatives; None leaves that out.
         reference: Texts written by people to compare queries with; empty if none were given.
+        evaluation_sets: What must not be trained on; empty if none were given.
         scratch: An empty folder for files larger than memory; None keeps all in memory.
         report: Called with (done, total) by metrics that take more than a second.
     """
@@ -60,6 +62,7 @@ class AuditContext:
     encoder: Encoder | None = None
     judge: FalseNegativeJudge | None = None
     reference: tuple[str, ...] = ()
+    evaluation_sets: tuple[EvaluationSet, ...] = ()
     scratch: Path | None = None
     report: Callable[[int, int], None] = field(default=lambda _done, _total: None)
 

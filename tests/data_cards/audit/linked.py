@@ -15,20 +15,22 @@ from data_cards.audit.metric import JudgedCase
 from mining.encoders import Encoder, Floats, Side
 from sdg.schemas import EXAMPLES
 
-PROVENANCE = {
-    name: ""
-    for name in (
-        "source_doc_id",
-        "generator",
-        "model_revision",
-        "prompt",
-        "prompt_sha256",
-        "persona",
-        "spec",
-        "paraphrase_of",
-        "original_positive_id",
-    )
-} | {"seed": 0, "positive_was_relabelled": False}
+_TEXTS = (
+    "source_doc_id",
+    "generator",
+    "model_revision",
+    "prompt",
+    "prompt_sha256",
+    "persona",
+    "spec",
+    "paraphrase_of",
+    "original_positive_id",
+)
+PROVENANCE: dict[str, object] = {
+    **dict.fromkeys(_TEXTS, ""),
+    "seed": 0,
+    "positive_was_relabelled": False,
+}
 
 
 @dataclass(frozen=True)

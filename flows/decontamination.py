@@ -1,0 +1,224 @@
+"""Evaluation data kept out: of the corpus before anything is planned, of queries once written.
+
+What matches leaves no text behind: not in a prompt, and not in rejected/, which names ids only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import polars as pl
+import pyarrow as pa
+
+from data_cards.records import DecontaminationRecord, EvaluationSetRecord
+from flows.judging import Rows
+from flows.outcome import StageOutcome
+from flows.stages import corpus_of, identity_of, outcome_of
+from flows.workspace import Workspace
+from sdg.contaminated import (
+    DOCUMENT_COLUMNS,
+    find_contaminated_documents,
+    find_contaminated_queries,
+)
+from sdg.decontaminate import BlockList
+from sdg.evaluation_sets import DecontaminateConfig, open_block_list
+from sdg.schemas import StageResult, reject_rows
+from sdg.shards import Counts, Outcome, Shard, finish
+
+DOCUMENT_STAGE, QUERY_STAGE = "decontaminate_documents", "decontaminate"
+
+# What a rejection must not repeat: the words of an evaluation set.
+_TEXTS = ("text", "title", "natural_texts", "query")
+
+
+@lru_cache(maxsize=1)
+def block_list(config: DecontaminateConfig) -> BlockList:
+    """Return the block list, read once per process: it does not change while a run is at work."""
+    return open_block_list(config)
+
+
+def identity_of_sets(config: DecontaminateConfig) -> list[object]:
+    """Return JSON of what is blocked, whatever file it comes from; [] if nothing is."""
+    if not config.against:
+        return []
+    sets = [[one.name, one.sha256()] for one in block_list(config).sets]
+    return [config.ngram_words, *sets]
+
+
+def find_contaminated(
+    space: Workspace, config: DecontaminateConfig, documents: Sequence[Shard]
+) -> Shard:
+    """Find the documents of the whole corpus that are evaluation data or of the same source."""
+
+    def compute() -> Outcome:
+        batches = corpus_of(documents).batches(DOCUMENT_COLUMNS)
+        found = find_contaminated_documents(batches, block_list(config))
+        return Outcome({"verdicts": found.to_arrow()}, Counts())
+
+    return finish(
+        space.shared(DOCUMENT_STAGE, "verdicts"),
+        identity_of(
+            "decontaminate",
+            sets=identity_of_sets(config),
+            documents=[shard.digest for shard in documents],
+        ),
+        compute,
+    )
+
+
+def drop_contaminated(space: Workspace, verdicts: Shard, documents: Shard) -> Shard:
+    """Return one shard of documents without those that were found."""
+
+    def compute() -> Outcome:
+        table = documents.table("kept")
+        found = pl.DataFrame(verdicts.table("verdicts"))
+        return outcome_of(_without(table, "doc_id", found, DOCUMENT_STAGE))
+
+    return finish(
+        space.shared(DOCUMENT_STAGE, documents.folder.name),
+        identity_of("decontaminate", verdicts=verdicts.digest, documents=documents.digest),
+        compute,
+    )
+
+
+def decontaminate_queries(space: Workspace, config: DecontaminateConfig, queries: Shard) -> Shard:
+    """Return one shard of queries without those that an evaluation set holds."""
+
+    def compute() -> Outcome:
+        table = queries.table("kept")
+        found = pl.DataFrame(find_contaminated_queries(table, block_list(config)))
+        return outcome_of(_without(table, "query_id", found, QUERY_STAGE))
+
+    return finish(
+        space.shard(QUERY_STAGE, queries.folder.name),
+        identity_of("decontaminate", sets=identity_of_sets(config), queries=queries.digest),
+        compute,
+    )
+
+
+def decontaminate_rows(
+    space: Workspace, config: DecontaminateConfig, rows: Rows, verdicts: Shard
+) -> Shard:
+    """Return one shard of finished rows without those whose query or document is evaluation data.
+
+    A row goes if its query matches, or if its source, a positive or a negative is a document that
+    was found: the corpus of what is left holds none of them.
+    """
+
+    def compute() -> Outcome:
+        queries, negatives = rows.queries.table("kept"), rows.negatives.table("kept")
+        positives = rows.positives.table("positives")
+        found = _row_verdicts(
+            queries,
+            positives,
+            negatives,
+            pl.DataFrame(verdicts.table("verdicts")),
+            block_list(config),
+        )
+        result = _without(negatives, "query_id", found, QUERY_STAGE)
+        kept = {"positives": _without(positives, "query_id", found, QUERY_STAGE).kept}
+        done = outcome_of(result)
+        return Outcome({**done.tables, **kept}, done.counts)
+
+    return finish(
+        space.shard(QUERY_STAGE, rows.queries.folder.name),
+        identity_of(
+            "decontaminate",
+            sets=identity_of_sets(config),
+            verdicts=verdicts.digest,
+            rows=[shard.digest for shard in rows],
+        ),
+        compute,
+    )
+
+
+def decontamination_record(
+    config: DecontaminateConfig, stages: Sequence[StageOutcome]
+) -> DecontaminationRecord | None:
+    """Return what was blocked and what it stopped: names, digests and counts, no text."""
+    if not config.against:
+        return None
+    blocked = block_list(config)
+    sets = []
+    for one in blocked.sets:
+        hits = {
+            f"{stage.name}.{reason}": number
+            for stage in stages
+            if stage.name in {DOCUMENT_STAGE, QUERY_STAGE}
+            for reason, number in sorted(stage.counts.rejected.items())
+            if reason.endswith(f"in_evaluation_set_{one.slug}")
+        }
+        sets.append(
+            EvaluationSetRecord(
+                name=one.name,
+                sha256=one.sha256(),
+                queries=sum(kind == "query" for kind in one.kinds),
+                documents=sum(kind == "document" for kind in one.kinds),
+                ids=len(one.blocked_ids),
+                stopped=hits,
+            )
+        )
+    return DecontaminationRecord(ngram_words=config.ngram_words, sets=tuple(sets))
+
+
+def joined_records(
+    old: DecontaminationRecord | None, new: DecontaminationRecord | None
+) -> DecontaminationRecord | None:
+    """Return what was kept out before and now; the longer run of words is what all were held to."""
+    if old is None or new is None:
+        return new or old
+    longer = max(old.ngram_words, new.ngram_words)
+    return DecontaminationRecord(ngram_words=longer, sets=(*old.sets, *new.sets))
+
+
+def _row_verdicts(
+    queries: pa.Table,
+    positives: pa.Table,
+    negatives: pa.Table,
+    documents: pl.DataFrame,
+    blocked: BlockList,
+) -> pl.DataFrame:
+    """Return `query_id`, `reason`, `detail` of the rows that stop; each once, the query first."""
+    own = pl.DataFrame(find_contaminated_queries(queries, blocked))
+    places = {
+        "": pl.DataFrame(queries.select(["query_id", "source_doc_id"])),
+        "positive_": pl.DataFrame(positives.select(["query_id", "positive_ids"])),
+        "negative_": pl.DataFrame(negatives.select(["query_id", "negative_ids"])),
+    }
+    found = [own]
+    for prefix, frame in places.items():
+        column = frame.columns[1]
+        flat = frame.explode(column).drop_nulls() if prefix else frame
+        prefixed = documents.with_columns(
+            reason=pl.format("{}{}", pl.lit(prefix or "source_"), "reason").str.replace(
+                "source_source_", "source_", literal=True
+            )
+        )
+        found.append(
+            flat.join(prefixed, left_on=column, right_on="doc_id", maintain_order="left").select(
+                own.columns
+            )
+        )
+    return pl.concat(found).unique("query_id", keep="first", maintain_order=True)
+
+
+def _without(table: pa.Table, id_column: str, found: pl.DataFrame, stage: str) -> StageResult:
+    """Return `table` without the rows that were found; rejections name no text."""
+    ids = pl.Series("id", table[id_column], dtype=pl.String)
+    known = found.select(id=id_column, reason="reason", detail="detail")
+    lines = pl.DataFrame({"id": ids}).join(known, on="id", how="left", maintain_order="left")
+    is_found = lines["reason"].is_not_null()
+    stopped = table.filter(is_found.to_arrow())
+    said = lines.filter(is_found)
+    return StageResult(
+        kept=table.filter((~is_found).to_arrow()),
+        rejected=reject_rows(
+            stopped.drop_columns([name for name in _TEXTS if name in stopped.column_names]),
+            id_column,
+            stage,
+            said["reason"].to_list(),
+            said["detail"].to_list(),
+        ),
+        rows_in=table.num_rows,
+    )
