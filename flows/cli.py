@@ -243,13 +243,16 @@ def decontaminate(
         Path | None,
         typer.Option("--out", help="Directory of the result; default DIR-decontaminated."),
     ] = None,
+    ngram_words: Annotated[
+        int, typer.Option(help="Words in a row that must be equal.", min=5, max=64)
+    ] = 13,
     as_json: JsonOption = False,
 ) -> None:
     """Write a copy of a finished data set without what evaluation sets hold; DIR is not changed."""
     from flows.relabel_command import decontaminate_data_set
     from flows.report import print_outcome
 
-    outcome = decontaminate_data_set(directory, against, out)
+    outcome = decontaminate_data_set(directory, against, out, ngram_words)
     if as_json:
         _print_json(outcome.to_json())
     else:

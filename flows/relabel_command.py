@@ -26,6 +26,7 @@ from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
 from sdg import store
+from sdg.decontaminate import NGRAM_WORDS
 from sdg.errors import ConfigError
 from sdg.judge.negatives import Wanted
 from sdg.shards import Counts, Outcome, Shard, finish
@@ -72,13 +73,16 @@ def relabel_data_set(
         return relabel_existing_rows.with_options(task_runner=runner)(existing, Workspace(target))
 
 
-def decontaminate_data_set(directory: Path, against: Sequence[str], out: Path | None) -> RunOutcome:
+def decontaminate_data_set(
+    directory: Path, against: Sequence[str], out: Path | None, ngram_words: int = NGRAM_WORDS
+) -> RunOutcome:
     """Write a copy of the data set in `directory` without what evaluation sets hold.
 
     Args:
         directory: A finished data set; it is only read.
         against: Paths as in `EvaluationSource.path`.
         out: Where the result goes; None: beside `directory`, with `-decontaminated` after its name.
+        ngram_words: Words in a row that must be equal; more for a corpus full of set phrases.
 
     Raises:
         ConfigError: If `out` holds something else, or two sets have the same name.
@@ -86,7 +90,8 @@ def decontaminate_data_set(directory: Path, against: Sequence[str], out: Path | 
     """
     sets = json.dumps([{"path": path} for path in against])
     target = out or directory.with_name(f"{directory.resolve().name}-decontaminated")
-    return relabel_data_set(directory, None, target, [f"decontaminate.against={sets}"])
+    settings = [f"decontaminate.against={sets}", f"decontaminate.ngram_words={ngram_words}"]
+    return relabel_data_set(directory, None, target, settings)
 
 
 @flow(name="pairmill-relabel", persist_result=False, validate_parameters=False)

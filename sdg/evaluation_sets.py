@@ -54,7 +54,8 @@ class DecontaminateConfig(Part):
 
     Attributes:
         against: The evaluation sets.
-        ngram_words: Words in a row that must be equal; 13 is NeMo Curator's and Dolma's.
+        ngram_words: Words in a row that must be equal; 13 is NeMo Curator's and Dolma's. More suits
+            a corpus whose texts follow a pattern: whatever shares a set phrase is stopped.
     """
 
     against: tuple[EvaluationSource, ...] = ()

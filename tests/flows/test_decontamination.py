@@ -1,0 +1,89 @@
+"""Evaluation data kept out of a build, and taken out of a finished data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data_cards.manifest import load_manifest
+from data_cards.verify import verify_data_set
+from flows.build import run_build
+from flows.relabel_command import decontaminate_data_set
+from sdg.errors import DataError
+from tests.flows.small import documents, published, settings, write_config, write_corpus
+from tests.sdg.test_decontaminate import write_beir
+
+# The towns are written after one pattern: only whole texts tell them apart.
+WHOLE = 64
+
+
+def _beir(folder: Path) -> tuple[Path, str, str]:
+    """Return an evaluation set that holds a description and an article of the small corpus."""
+    rows = [row for row in documents() if row["language"] == "eng-Latn"]
+    query, passage = rows[3]["description"].upper(), rows[7]["text"].replace(",", "")
+    write_beir(folder, {"q1": query, "q2": "x"}, {"d1": passage, "d2": "y"})
+    return folder, rows[3]["description"], rows[7]["title"]
+
+
+def _texts(directory: Path, parts: tuple[str, ...] = ("data", "corpus", "rejected")) -> str:
+    frames = [pl.read_parquet(file) for part in parts for file in (directory / part).glob("*")]
+    return json.dumps([frame.to_dicts() for frame in frames], default=str, ensure_ascii=False)
+
+
+def _titles(directory: Path) -> set[str]:
+    return set(pl.read_parquet(directory / "corpus" / "*.parquet")["title"])
+
+
+def test_a_build_plans_nothing_from_test_passages_and_drops_test_queries(tmp_path: Path) -> None:
+    held, query, title = _beir(tmp_path / "held-out")
+    values: dict[str, Any] = settings(write_corpus(tmp_path / "towns.jsonl"))
+    for entry in values["plan"]["entries"]:
+        entry["quotas"] = [{**quota, "count": 27} for quota in entry["quotas"]]
+    values["decontaminate"] = {"against": [{"path": str(held)}], "ngram_words": WHOLE}
+    run_build(write_config(tmp_path / "c.yaml", values), tmp_path / "out")
+    assert verify_data_set(tmp_path / "out") == []
+    found = load_manifest(tmp_path / "out")
+    stages = {stage.name: stage.rejected for stage in found.stages}
+    # The article and, as one entity is one group, its two translations.
+    assert stages["decontaminate_documents"] == {
+        "in_evaluation_set_held_out": 1,
+        "source_in_evaluation_set_held_out": 2,
+    }
+    assert stages["decontaminate"] == {"in_evaluation_set_held_out": 1}
+    record = found.decontamination
+    assert record is not None
+    assert [(one.name, one.queries, one.documents) for one in record.sets] == [("held-out", 1, 1)]
+    assert sum(record.sets[0].stopped.values()) == 4
+    assert title not in _titles(tmp_path / "out")
+    assert query not in _texts(tmp_path / "out")
+    assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text()
+
+
+def test_a_finished_data_set_is_cleaned_into_a_copy(small_data_set: Path, tmp_path: Path) -> None:
+    rows = pl.read_parquet(small_data_set / "data" / "*.parquet")
+    query, passage = rows["query"][0], rows["positives"][5][0]
+    held = write_beir(tmp_path / "held", {"q1": query, "q2": "x"}, {"d1": passage, "d2": "y"})
+    before = published(small_data_set)
+    outcome = decontaminate_data_set(small_data_set, [str(held)], tmp_path / "out", WHOLE)
+    assert published(small_data_set) == before
+    assert verify_data_set(tmp_path / "out") == []
+    left = pl.read_parquet(tmp_path / "out" / "data" / "*.parquet")
+    assert passage not in set(left["positives"].explode()) | set(left["negatives"].explode())
+    assert query not in set(left["query"])
+    found = load_manifest(tmp_path / "out")
+    stage = next(stage for stage in found.stages if stage.name == "decontaminate")
+    assert stage.rejected["in_evaluation_set_held"] == 1
+    assert stage.rows_in - stage.kept == rows.height - left.height == sum(stage.rejected.values())
+    assert found.decontamination is not None
+    assert sum(found.decontamination.sets[0].stopped.values()) == rows.height - left.height
+    again = decontaminate_data_set(small_data_set, [str(held)], tmp_path / "out", WHOLE)
+    assert again.was_current and not outcome.was_current
+
+
+def test_a_missing_evaluation_set_stops_the_run(small_data_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="gone"):
+        decontaminate_data_set(small_data_set, [str(tmp_path / "gone")], tmp_path / "out")
