@@ -45,11 +45,20 @@ def word_sets(texts: Sequence[str], unit: Unit, shingle_length: int) -> WordSets
     Words are those of `ids.comparison_key`: case and punctuation do not count. Hashes have 64 bits.
     """
     keys = pa.array([comparison_key(text) for text in texts], pa.large_string())
+    return sets_of_keys(keys, shingle_length if unit == "character" else 0)
+
+
+def sets_of_keys(keys: pa.LargeStringArray, shingle_length: int = 0) -> WordSets:
+    """Return the set of each text's words, or of its runs of characters.
+
+    Args:
+        keys: Texts as they are compared: in one case, words apart by white space.
+        shingle_length: Characters per run; 0 gives words.
+    """
     _, offsets, data = keys.buffers()
-    starts = np.frombuffer(offsets, np.int64)[: len(texts) + 1]
+    starts = np.frombuffer(offsets, np.int64)[keys.offset : keys.offset + len(keys) + 1]
     letters = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-    length = shingle_length if unit == "character" else 0
-    return WordSets(*_hashed(starts, letters, length))
+    return WordSets(*_hashed(starts, letters, shingle_length))
 
 
 class CorpusWordSets:

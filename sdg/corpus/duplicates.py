@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from sdg.corpus.contract import STAGE, VERDICTS, CorpusConfig
 from sdg.corpus.groups import Rows, connected_components, edges_of_equal, smallest_member
-from sdg.corpus.shingles import Hashes, band_keys, real_jaccard, shingles_of
 from sdg.errors import ContractError
 from sdg.ids import comparison_key, content_id
 from sdg.schemas import DOCUMENTS, StageResult, check_table, reject_rows
+from sdg.shingles import Hashes, band_keys, real_jaccard, shingles_of
 
 DUPLICATE_COLUMNS = ["doc_id", "text", "parent_id", "entity_key"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdg.corpus.shingles import _rows_per_band, band_keys, real_jaccard, shingles_of
+from sdg.shingles import _rows_per_band, band_keys, real_jaccard, shingles_of
 
 texts = st.lists(st.text(alphabet="ab漢 ", min_size=1, max_size=12), min_size=1, max_size=6)
 
