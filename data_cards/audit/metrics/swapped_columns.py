@@ -15,6 +15,7 @@ from data_cards.audit.measurement import Figure, Measurement, findings_of, share
 from data_cards.audit.metric import METRICS, AuditContext, Metric
 from data_cards.audit.sides import Places, document_texts, side_of
 from data_cards.audit.text_scan import scan_texts
+from sdg.rate import rate
 
 
 @METRICS.register("swapped_columns")
@@ -51,7 +52,7 @@ class SwappedColumns(Metric):
         size = pairs.height
         return Measurement(
             figures=(
-                share("swapped_row_share", swapped.height, size, label="rows that look swapped"),
+                _estimate(swapped.height, size),
                 share("longer_query_share", longer, size, label="queries longer than positives"),
                 share(
                     "query_is_document_share",
@@ -90,6 +91,13 @@ class SwappedColumns(Metric):
         turned = (query - usual_positive).abs() + (positive - usual_query).abs()
         can_tell = (usual_positive - usual_query).abs() >= np.log(self.min_ratio)
         return can_tell & (turned < as_is)
+
+
+def _estimate(swapped: int, size: int) -> Figure:
+    """Return the share with an interval though all rows were looked at: lengths are a hint only."""
+    found = rate(swapped, size)
+    value, label = swapped / size, "rows that look swapped"
+    return Figure("swapped_row_share", value, "share", found.low, found.high, size, size, label)
 
 
 def _pairs(data: AuditedSet, context: AuditContext) -> pl.DataFrame:
