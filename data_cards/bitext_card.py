@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from data_cards import layout
 from data_cards.bitext_manifest import BitextManifest
+from data_cards.card import front_text
 from data_cards.escape import code, escape_markdown
 
 
@@ -17,8 +16,7 @@ def render_bitext_card(manifest: BitextManifest) -> str:
 
     Equal manifests give equal text. Every text that came from outside is escaped.
     """
-    front = yaml.safe_dump(_front(manifest), sort_keys=False, allow_unicode=True, width=100)
-    return f"---\n{front}---\n\n" + "\n".join(_body(manifest)) + "\n"
+    return f"---\n{front_text(_front(manifest))}---\n\n" + "\n".join(_body(manifest)) + "\n"
 
 
 def _front(manifest: BitextManifest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import JsonValue, model_validator
 
 from data_cards import layout
 from data_cards.manifest_file import checked, read_manifest
+from data_cards.publication import Publication, Texts
 from data_cards.records import (
     Count,
     EncoderRecord,
@@ -20,6 +21,13 @@ from data_cards.records import (
     StageRecord,
 )
 from sdg.part import Part
+
+
+class BitextPublication(Publication):
+    """What the publisher of translation pairs can say; see `Publication`."""
+
+    intended_use: Texts = ("training and fine-tuning multilingual embedding models",)
+    not_for: Texts = ()
 
 
 class LanguagePair(Part):
@@ -47,6 +55,7 @@ class BitextManifest(Part):
         name: For people.
         pairmill_version: Of the code that wrote it.
         licence: Hugging Face licence identifier of the whole.
+        card: What its publisher says of it.
         config: The resolved configuration, made publishable by `privacy.publishable`.
         fingerprint: Of everything that decided the content.
         versions: Package -> version, of packages that may change a result.
@@ -64,6 +73,7 @@ class BitextManifest(Part):
     name: str
     pairmill_version: str
     licence: str
+    card: BitextPublication = BitextPublication()
     config: dict[str, JsonValue]
     fingerprint: Sha256
     versions: dict[str, str]

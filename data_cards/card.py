@@ -10,14 +10,18 @@ import jinja2
 import yaml
 
 from data_cards import layout
-from data_cards.escape import Trusted, code, escape_markdown
+from data_cards.card_evidence import evidence_facts
+from data_cards.escape import Trusted, code, embedded_markdown, escape_markdown, printable
+from data_cards.evidence import Evidence
 from data_cards.manifest import DataSetManifest
 from data_cards.records import AgreementRecord, Cell
+from data_cards.responsible_ai import NOBODY_ASSESSED, NOBODY_PROMISED, PERSONAL_DATA
 from data_cards.statistics import DataSetStatistics, Quantiles, RowCount
 from sdg.errors import ContractError
 from sdg.schemas import GIVEN_PAIR
 
 _TEMPLATE = "card.md.j2"
+_NO_EVIDENCE = Evidence()
 _SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -45,11 +49,18 @@ class Share(NamedTuple):
         return f"{self.part:,} of {self.whole:,} ({100 * self.part / self.whole:.1f} %)"
 
 
-def render_card(manifest: DataSetManifest, statistics: DataSetStatistics) -> str:
+def render_card(
+    manifest: DataSetManifest, statistics: DataSetStatistics, evidence: Evidence = _NO_EVIDENCE
+) -> str:
     """Return README.md: Hugging Face front matter, then the body.
 
     Equal inputs give equal text. Every text that came from documents, models or configuration is
     escaped.
+
+    Args:
+        manifest: What the data set was made of.
+        statistics: What its files hold.
+        evidence: What audit and probe found; without any, the card says that nobody looked.
 
     Raises:
         ContractError: If the template needs a fact that is missing, or manifest and statistics
@@ -60,17 +71,23 @@ def render_card(manifest: DataSetManifest, statistics: DataSetStatistics) -> str
             f"The card must describe one data set, but its manifest counts {manifest.rows} rows "
             f"and its files hold {statistics.rows}. Write the manifest again."
         )
-    front = yaml.safe_dump(
-        front_matter(manifest, statistics), sort_keys=False, allow_unicode=True, width=100
-    )
+    front = front_text(front_matter(manifest, statistics))
     try:
-        body = _environment().get_template(_TEMPLATE).render(_facts(manifest, statistics))
+        body = _environment().get_template(_TEMPLATE).render(_facts(manifest, statistics, evidence))
     except jinja2.UndefinedError as error:
         raise ContractError(
             f"The card must state every fact of its template, but one is missing: {error}. "
             "Add it to the manifest, or take it out of the template."
         ) from error
     return f"---\n{front}---\n\n{body}"
+
+
+def front_text(front: Mapping[str, Any]) -> str:
+    """Return front matter as YAML; with an invisible character in it, all of it is ASCII."""
+    text = yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=100)
+    if all(printable(line) == line for line in text.split("\n")):
+        return text
+    return yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=False, width=100)
 
 
 def front_matter(manifest: DataSetManifest, statistics: DataSetStatistics) -> dict[str, Any]:
@@ -162,7 +179,9 @@ def _settings(values: Mapping[str, object]) -> Trusted:
     return Trusted(", ".join(parts) or "none")
 
 
-def _facts(manifest: DataSetManifest, statistics: DataSetStatistics) -> dict[str, Any]:
+def _facts(
+    manifest: DataSetManifest, statistics: DataSetStatistics, evidence: Evidence
+) -> dict[str, Any]:
     """Return what the template may use."""
     counts = statistics.row_counts
     negatives = sum(statistics.negative_sources.values())
@@ -194,6 +213,13 @@ def _facts(manifest: DataSetManifest, statistics: DataSetStatistics) -> dict[str
         "fallbacks": [fact for fact in manifest.facts if fact.kind == "fallback"],
         "problems": [fact for fact in manifest.facts if fact.kind == "problem"],
         "notes": [fact for fact in manifest.facts if fact.kind == "note"],
+        "unknown": {
+            "personal_data": PERSONAL_DATA,
+            "social_impact": NOBODY_ASSESSED,
+            "maintenance": NOBODY_PROMISED,
+        },
+        "changelog": embedded_markdown(evidence.changelog, depth=2),
+        **evidence_facts(manifest, evidence),
     }
 
 

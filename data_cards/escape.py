@@ -11,6 +11,8 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 _MARKDOWN = re.compile(r"[\\`*\[\]{}<>|~$&@#]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_HEADING = re.compile(r"^ {0,3}(#{1,6})(?=\s|$)\s*")
+_UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _LINK = re.compile(r"(https?|ftp|mailto|data|javascript)(:)|(www)(\.)", re.IGNORECASE)
 
 
@@ -43,6 +45,36 @@ def escape_markdown(text: str) -> str:
     """
     escaped = _MARKDOWN.sub(_escape_one, printable(text))
     return _LINK.sub(lambda m: f"{m[1] or m[3]}\\{m[2] or m[4]}", escaped)
+
+
+def embedded_markdown(text: str, depth: int) -> Trusted:
+    """Return a whole Markdown text of its owner's for a place inside another one.
+
+    Headings, lists, tables and emphasis work, headings `depth` levels lower. HTML, links, images
+    and invisible characters do not: they show as text.
+
+    Args:
+        text: Any lines.
+        depth: Levels to add to headings; no heading is lower than the sixth level.
+    """
+    return Trusted("\n".join(_embedded_line(line, depth) for line in text.splitlines()).strip())
+
+
+def _embedded_line(line: str, depth: int) -> str:
+    found = _HEADING.match(line)
+    head = ""
+    if found:
+        head, line = "#" * min(6, len(found[1]) + depth) + " ", line[found.end() :]
+    elif _UNDERLINE.match(line):
+        # It would make the line before a heading of the first or second level.
+        return ""
+    indent = len(line) - len(line.lstrip(" "))
+    shown = printable(line[indent:])
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;")
+    # Entities, because a backslash before a bracket may be there already.
+    shown = re.sub(r"\](?=[(:\[])", "&#93;", shown.replace("![", "!&#91;"))
+    shown = _LINK.sub(lambda m: f"{m[1] or m[3]}\\{m[2] or m[4]}", shown)
+    return " " * indent + head + shown
 
 
 def code(text: str) -> Trusted:

@@ -7,15 +7,20 @@ from pathlib import Path
 from sdg.errors import DataError
 
 CARD = "README.md"
+CROISSANT = "croissant.json"
 MANIFEST = "manifest.json"
+CHANGELOG = "CHANGELOG.md"  # kept by the owner; the card shows it
 DATA = "data"
 CORPUS = "corpus"
 REJECTED = "rejected"
 MINERS = "miners"  # what each miner said about a row's documents; only if there are several
 AUDIT = "audit"
+METRICS = "metrics.json"  # in AUDIT
+PROBE = "probe.json"  # in AUDIT
 WORK = ".work"  # what resume needs; never published, safe to delete
 
 PUBLISHED_FOLDERS = (DATA, CORPUS, REJECTED, MINERS)  # their files are listed in the manifest
+DESCRIPTIONS = (CARD, CROISSANT)  # rendered from manifest and files
 DEFAULT_CONFIG = DATA  # the Hugging Face configuration that `load_dataset(DIR)` gives
 
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue, model_validator
 from data_cards import layout
 from data_cards.manifest_file import checked, read_manifest
 from data_cards.privacy import private_values
+from data_cards.publication import Publication
 from data_cards.records import (
     Cell,
     CellKey,
@@ -46,6 +47,7 @@ class DataSetManifest(Part):
         name: Name of the data set, for people.
         pairmill_version: Of the code that wrote it.
         licence: Hugging Face licence identifier of the whole ("cc-by-sa-4.0", "other").
+        card: What its publisher says of it.
         config: The resolved configuration, made publishable by `privacy.publishable`.
         fingerprint: Of everything that decided the content.
         seeds: Name -> seed.
@@ -62,13 +64,14 @@ class DataSetManifest(Part):
         judge: Null if negatives were not judged.
         decontamination: Null if nothing was kept out.
         facts: Fallbacks, known problems, notes.
-        files: Path -> checksum of every file in data/, corpus/ and rejected/.
+        files: Path -> checksum of every file in data/, corpus/, rejected/ and miners/.
     """
 
     format_version: Literal["0.1.0"] = "0.1.0"
     name: str
     pairmill_version: str
     licence: str
+    card: Publication = Publication()
     config: dict[str, JsonValue]
     fingerprint: Sha256
     seeds: dict[str, int]

@@ -11,32 +11,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_cards import layout, verify_rows
-from data_cards.card import render_card
+from data_cards.descriptions import describe
 from data_cards.manifest import DataSetManifest, cell_key, load_manifest
 from data_cards.problem import Problem
 from data_cards.records import CellKey
-from data_cards.statistics import compute_statistics
+from data_cards.tables import TABLES
 from sdg import store
-from sdg.assemble import CORPUS
-from sdg.errors import PairmillError
-from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS
+from sdg.errors import DataError, PairmillError
 
 __all__ = ["Problem", "verify_counts", "verify_data_set"]
-
-_SCHEMAS = {
-    layout.DATA: EXAMPLES,
-    layout.CORPUS: CORPUS,
-    layout.REJECTED: REJECTIONS,
-    layout.MINERS: MINER_SCORES,
-}
 
 
 def verify_data_set(directory: Path) -> list[Problem]:
     """Return what is wrong with the data set in `directory`; an empty list if nothing is.
 
-    Checked are checksums and schemas; counts of manifest and files; the card; and in every row:
-    aligned lists, texts as in the corpus, no positive among the negatives by id, text, near-equal
-    text or entity, and no group in two splits. Damaged files hide the checks after them.
+    Checked are checksums and schemas; counts of manifest and files; card and Croissant; and in
+    every row: aligned lists, texts as in the corpus, no positive among the negatives by id, text,
+    near-equal text or entity, and no group in two splits. Damaged files hide the checks after them.
 
     Returns:
         One problem per broken promise and place, in the order of checking.
@@ -49,7 +40,7 @@ def verify_data_set(directory: Path) -> list[Problem]:
     if any(problem.check != "conservation" for problem in problems):
         return problems
     problems += verify_rows.check_rows(directory, manifest)
-    problems += _card(directory, manifest)
+    problems += _descriptions(directory, manifest)
     return problems
 
 
@@ -89,7 +80,7 @@ def _files(directory: Path, manifest: DataSetManifest) -> Iterator[Problem]:
 
 
 def _schema(name: str, path: Path, num_rows: int) -> Iterator[Problem]:
-    expected = _SCHEMAS[name.split("/", 1)[0]]
+    expected = TABLES[name.split("/", 1)[0]].schema
     try:
         metadata, schema = pq.read_metadata(path), pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
@@ -148,24 +139,35 @@ def _cell_counts(directory: Path, manifest: DataSetManifest) -> Iterator[Problem
             )
 
 
-def _card(directory: Path, manifest: DataSetManifest) -> Iterator[Problem]:
-    path = directory / layout.CARD
-    if not path.is_file():
-        yield Problem("card", f"{layout.CARD} is missing.")
+def _descriptions(directory: Path, manifest: DataSetManifest) -> Iterator[Problem]:
+    try:
+        rendered = describe(directory, manifest)
+    except DataError as error:
+        # What lies in audit/ is another command's, and may be damaged while the rows are whole.
+        yield Problem("card", str(error))
         return
-    expected = render_card(manifest, compute_statistics(directory)).splitlines()
-    actual = path.read_text(encoding="utf-8").splitlines()
-    for number, (wanted, found) in enumerate(zip(expected, actual, strict=False), start=1):
+    for name, expected in rendered.items():
+        path = directory / name
+        if path.is_file():
+            yield from _difference(name, expected, path.read_text(encoding="utf-8"))
+        else:
+            yield Problem("card", f"{name} is missing.")
+
+
+def _difference(name: str, expected: str, actual: str) -> Iterator[Problem]:
+    if expected == actual:
+        return
+    lines = expected.splitlines(), actual.splitlines()
+    for number, (wanted, found) in enumerate(zip(*lines, strict=False), start=1):
         if wanted != found:
             yield Problem(
                 "card",
-                f"line {number} of {layout.CARD} must be {wanted!r}, as manifest and files say, "
-                f"but is {found!r}. Run `pairmill card`.",
+                f"line {number} of {name} must be {wanted!r}, as manifest and files say, but is "
+                f"{found!r}. Run `pairmill card`.",
             )
             return
-    if len(expected) != len(actual):
-        yield Problem(
-            "card",
-            f"{layout.CARD} must have {len(expected)} lines, but has {len(actual)}. "
-            "Run `pairmill card`.",
-        )
+    yield Problem(
+        "card",
+        f"{name} must have {len(lines[0])} lines and nothing after them, but has "
+        f"{len(lines[1])}. Run `pairmill card`.",
+    )

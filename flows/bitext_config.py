@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from data_cards.bitext_manifest import BitextPublication
 from flows.config import AnyEncoder, AnyIndex, RunnerConfig, parse_settings, read_settings
 from flows.mine_config import CorpusSettings, GivenVectorsConfig
 from flows.mining_presets import expand_preset
@@ -90,6 +91,7 @@ class BitextRunConfig(Part):
         title: Name of the pairs, for people.
         licence: Licence of the published pairs, as a Hugging Face licence id.
         description: One or two sentences for the card.
+        card: What only the publisher can say: version, date, creators, what it is for.
         source: Sentences that become queries.
         target: Sentences that become positives.
         vectors: Given vectors; None: the encoder makes them.
@@ -104,6 +106,7 @@ class BitextRunConfig(Part):
     title: str = "Mined translation pairs"
     licence: str = "unknown"
     description: str = ""
+    card: BitextPublication = BitextPublication()
     source: SourceSentences
     target: TargetSentences
     vectors: BitextVectorsConfig | None = None

@@ -12,13 +12,17 @@ import pyarrow as pa
 
 from data_cards import layout, manifest, privacy, records
 from data_cards.bitext_card import render_bitext_card
+from data_cards.bitext_croissant import render_bitext_croissant
 from data_cards.bitext_manifest import (
     BitextManifest,
     checked_bitext_manifest,
     load_bitext_manifest,
 )
+from data_cards.tables import PublishedTable
 from flows.bitext_config import SIDES, BitextRunConfig, Side
 from flows.bitext_rows import (
+    NOT_TAKEN,
+    PAIRS,
     Fates,
     Sentences,
     fates_of,
@@ -38,6 +42,10 @@ from sdg.errors import DataError
 from sdg.ids import fingerprint
 from sdg.shards import Counts, Shard
 
+_TABLES = {
+    layout.DATA: PublishedTable(PAIRS, "One pair of sentences, the best margins first."),
+    layout.REJECTED: PublishedTable(NOT_TAKEN, "Every sentence and pair that was not taken."),
+}
 _EMBED = {
     "truncated": "sentences were cut at the encoder's longest input",
     "zeros": "sentences have a vector of length 0: they score 0 with every other",
@@ -78,7 +86,7 @@ def bitext_fingerprint(config: BitextRunConfig) -> str:
 
 def current_bitext(config: BitextRunConfig, directory: Path) -> RunOutcome | None:
     """Return the outcome of a whole directory that is what `config` asks for, or None."""
-    if not (directory / layout.MANIFEST).is_file() or not (directory / layout.CARD).is_file():
+    if not all((directory / name).is_file() for name in (layout.MANIFEST, *layout.DESCRIPTIONS)):
         return None
     try:
         found = load_bitext_manifest(directory)
@@ -126,6 +134,8 @@ def publish_bitext(
     described = _describe(config, space, staging, mined, stages, languages)
     move_in(staging, space.directory)
     store.write_text(space.directory / layout.CARD, render_bitext_card(described))
+    croissant = render_bitext_croissant(described, _TABLES)
+    store.write_text(space.directory / layout.CROISSANT, croissant)
     store.write_json(space.directory / layout.MANIFEST, described.to_json())
     return described
 
@@ -181,6 +191,7 @@ def _describe(
             "name": config.title,
             "pairmill_version": importlib.metadata.version("pairmill"),
             "licence": config.licence,
+            "card": config.card,
             "config": privacy.publishable(config.model_dump(mode="json", exclude={"runner"})),
             "fingerprint": bitext_fingerprint(config),
             "versions": package_versions(),

@@ -262,11 +262,23 @@ def decontaminate(
 @app.command()
 def card(
     directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", help="State a fact of the card: --set date_published=2026-11-21."),
+    ] = _NO_SETTINGS,
+    as_json: JsonOption = False,
 ) -> None:
-    """Check a finished data set against its manifest and render its card again."""
-    from flows.publish import render_again
+    """Check a finished data set against its manifest; render card and Croissant again."""
+    from data_cards import layout
+    from flows.card_command import render_again
 
-    Console().print(f"card: {render_again(directory)}", markup=False)
+    path = render_again(directory, set_)
+    paths = {"card": str(path), "croissant": str(path.with_name(layout.CROISSANT))}
+    if as_json:
+        _print_json(paths)
+    else:
+        for name, shown in paths.items():
+            Console().print(f"{name}: {shown}", markup=False)
 
 
 @app.command()
@@ -313,6 +325,23 @@ def audit(
     failed = failures(outcome)
     if failed:
         raise GateError.of(failed)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="A finished data set.", metavar="OLD")],
+    new: Annotated[Path, typer.Argument(help="Its next version.", metavar="NEW")],
+    as_json: JsonOption = False,
+) -> None:
+    """Print what changed between two versions, as a section for NEW/CHANGELOG.md."""
+    from data_cards.changelog import render_changes
+    from flows.diff_command import diff_data_sets
+
+    changes = diff_data_sets(old, new)
+    if as_json:
+        _print_json(changes.to_json())
+    else:
+        sys.stdout.write(render_changes(changes))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from data_cards.privacy import publishable
+from data_cards.publication import Publication
 from flows.judged_audit import JudgedAuditConfig
 from flows.mining_presets import expand_preset
 from mining.encoders import ENCODERS, Encoder
@@ -96,6 +97,7 @@ class RunConfig(Part):
         title: Its name for people.
         licence: Licence of the published rows, as a Hugging Face licence id.
         description: One or two sentences for the card.
+        card: What only the publisher can say: version, date, creators, what it is for.
         seed: The run's seed; every random choice derives from it and a row's id.
         sources: Where documents come from, read in this order.
         generators: The LLMs, by the name that plan, relabel and judge refer to.
@@ -107,6 +109,7 @@ class RunConfig(Part):
     title: str
     licence: str
     description: str = ""
+    card: Publication = Publication()
     seed: int = 0
     sources: tuple[AnyReader, ...] = Field(min_length=1)
     corpus: CorpusConfig = CorpusConfig()
@@ -192,9 +195,18 @@ def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]
             f"`{file}` must hold a mapping of settings, but holds {type(values).__name__} instead. "
             "Start from one of the presets: pairmill build demo."
         )
+    apply_overrides(values, overrides)
+    return values
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Change settings in place, as `--set KEY=VALUE` does.
+
+    Raises:
+        ConfigError: If an override is malformed.
+    """
     for override in overrides:
         _apply(values, override)
-    return values
 
 
 def parse_config(values: Mapping[str, Any], name: str) -> RunConfig:

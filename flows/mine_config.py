@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from data_cards.publication import Publication
 from flows.config import (
     AnyEncoder,
     AnyEngine,
@@ -90,6 +91,7 @@ class MineConfig(CorpusSettings):
         title: Name of the data set, for people.
         licence: Licence of the published rows, as a Hugging Face licence id.
         description: One or two sentences for the card.
+        card: What only the publisher can say: version, date, creators, what it is for.
         seed: The run's seed.
         pairs: Queries and positives.
         corpus: What negatives are taken from; None: the positives of all pairs.
@@ -106,6 +108,7 @@ class MineConfig(CorpusSettings):
     title: str = "Mined pairs"
     licence: str = "unknown"
     description: str = ""
+    card: Publication = Publication()
     seed: int = 0
     pairs: PairSource
     mining: MiningConfig = MiningConfig()

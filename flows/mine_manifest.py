@@ -128,6 +128,7 @@ def _describe(
             "name": config.title,
             "pairmill_version": importlib.metadata.version("pairmill"),
             "licence": config.licence,
+            "card": config.card,
             "config": privacy.publishable(settings),
             "fingerprint": mine_fingerprint(config),
             "seeds": {"run": config.seed, "splits": config.assemble.seed},

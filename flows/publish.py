@@ -12,7 +12,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
+from data_cards import (
+    breakdown,
+    descriptions,
+    evidence,
+    layout,
+    manifest,
+    privacy,
+    records,
+    statistics,
+    verify,
+)
 from flows.config import RunConfig
 from flows.decontamination import decontamination_record, identity_of_sets
 from flows.figures import content_figures
@@ -146,7 +156,7 @@ def finished_outcome(directory: Path, wanted: Callable[[], str]) -> RunOutcome |
         directory: Of the data set.
         wanted: Computes the fingerprint; called only if the files are whole.
     """
-    if not (directory / layout.MANIFEST).is_file() or not (directory / layout.CARD).is_file():
+    if not all((directory / n).is_file() for n in (layout.MANIFEST, *layout.DESCRIPTIONS)):
         return None
     try:
         found = manifest.load_manifest(directory)
@@ -188,14 +198,17 @@ def publish(
 
 
 def finish_directory(staging: Path, directory: Path, described: manifest.DataSetManifest) -> None:
-    """Move written files into the published directory, with card and manifest, and check them.
+    """Move written files into the published directory, describe them, and check them.
 
     Raises:
         ContractError: If the finished directory breaks a promise; it is left without a manifest.
     """
-    text = card.render_card(described, statistics.compute_statistics(staging))
+    counted = statistics.compute_statistics(staging)
+    found = evidence.read_evidence(directory)
+    rendered = descriptions.render_descriptions(described, counted, found)
     move_in(staging, directory)
-    store.write_text(directory / layout.CARD, text)
+    for name, text in rendered.items():
+        store.write_text(directory / name, text)
     store.write_json(directory / layout.MANIFEST, described.to_json())
     problems = verify.verify_data_set(directory)
     if problems:
@@ -206,25 +219,6 @@ def finish_directory(staging: Path, directory: Path, described: manifest.DataSet
             f"The finished data set must keep every promise, but {len(problems)} are broken: "
             f"{listed}. Please report this; the rows are in {directory}."
         )
-
-
-def render_again(directory: Path) -> Path:
-    """Check a finished data set and render its card again; return the card's path.
-
-    Raises:
-        DataError: If the data set is damaged.
-    """
-    found = manifest.load_manifest(directory)
-    text = card.render_card(found, statistics.compute_statistics(directory))
-    store.write_text(directory / layout.CARD, text)
-    problems = verify.verify_data_set(directory)
-    if problems:
-        listed = "; ".join(f"{p.check}: {p.message}" for p in problems[:5])
-        raise DataError(
-            f"`{directory}` must be a whole data set, but {len(problems)} checks fail: {listed}. "
-            "Run `pairmill build` again: it mends what is damaged."
-        )
-    return directory / layout.CARD
 
 
 class FinalTables(NamedTuple):
@@ -319,6 +313,7 @@ def _describe(
             "name": config.title,
             "pairmill_version": importlib.metadata.version("pairmill"),
             "licence": config.licence,
+            "card": config.card,
             "config": privacy.publishable(config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)),
             "fingerprint": run_fingerprint(config),
             "seeds": {"run": config.seed, "splits": config.assemble.seed},

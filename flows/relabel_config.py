@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from data_cards.publication import Publication
 from flows.config import AnyEngine, RunnerConfig
 from sdg.evaluation_sets import DecontaminateConfig
 from sdg.judge.config import JudgeConfig
@@ -21,6 +22,8 @@ class ExistingRowsConfig(Part):
     are relabelled first, and the judges are shown the new ones.
 
     Attributes:
+        card: What the publisher says of the result; None: what was said of the data set, without
+            its version, date, address and citation.
         seed: The run's seed.
         generators: The LLMs, by the name that `relabel` and `judge` refer to.
         relabel: Gecko's relabelling of positives. A row's own positive and negatives are the
@@ -34,6 +37,7 @@ class ExistingRowsConfig(Part):
         runner: Where shards are worked on.
     """
 
+    card: Publication | None = None
     seed: int = 0
     generators: dict[str, AnyEngine] = Field(default={})
     relabel: RelabelConfig = RelabelConfig(enabled=False)

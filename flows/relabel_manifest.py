@@ -118,6 +118,7 @@ def describe_relabelled(
         {
             **fields,
             "pairmill_version": importlib.metadata.version("pairmill"),
+            "card": config.card or source.card.of_another_version(),
             "config": {
                 "source": {"fingerprint": source.fingerprint, "config": source.config},
                 "relabel": privacy.publishable(config.model_dump(mode="json", exclude=_SPEED)),

@@ -32,7 +32,7 @@ _TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short
 
 def current_relabelled(existing: Existing, target: Path) -> RunOutcome | None:
     """Return the outcome of a directory that already is what is asked for, or None."""
-    if not (target / layout.MANIFEST).is_file() or not (target / layout.CARD).is_file():
+    if not all((target / name).is_file() for name in (layout.MANIFEST, *layout.DESCRIPTIONS)):
         return None
     try:
         found = manifest.load_manifest(target)

@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCard
 
 from data_cards import card, layout
 from data_cards.card import render_card
+from data_cards.evidence import Evidence
 from data_cards.manifest import DataSetManifest, checked_manifest, load_manifest
 from data_cards.statistics import DataSetStatistics, compute_statistics
 from sdg.assemble import AssembleConfig
@@ -133,6 +134,100 @@ def test_hostile_query_stays_text_in_the_card(
     assert shown[0][1].startswith(r"&lt;script&gt;alert(1)&lt;/script&gt; \| \*\*bold\*\*")
 
 
+@pytest.mark.parametrize("field", ["name", "licence"])
+@pytest.mark.parametrize("hostile", tiny.HOSTILE_TEXTS, ids=repr)
+def test_hostile_names_stay_text_in_front_matter_and_body(
+    field: str, hostile: str, manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    text = render_card(edited(manifest, **{field: hostile}), statistics)
+    parsed = DatasetCard(text)
+    plain = DatasetCard(render_card(manifest, statistics))
+    key = {"name": "pretty_name", "licence": "license"}[field]
+    assert parsed.data.to_dict() == {**plain.data.to_dict(), key: hostile}
+    assert not re.search("[\u2028\u202a-\u202e\u2066-\u2069]", text)
+    tiny.check_inert(parsed.text)
+
+
+@pytest.mark.parametrize("hostile", tiny.HOSTILE_TEXTS, ids=repr)
+def test_hostile_models_sources_facts_and_statements_stay_text_in_the_card(
+    hostile: str, manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    fields = manifest.to_json()
+    fields["models"][0] |= {"name": hostile, "revision": hostile, "licence": hostile}
+    fields["sources"][0] |= {"name": hostile, "licence": hostile, "attribution": hostile}
+    fields["facts"] = [{"kind": k, "stage": hostile, "text": hostile} for k in ("note", "problem")]
+    lists = ("creators", "intended_use", "not_for", "training_datasets", "biases")
+    stated = {"citation": hostile, "social_impact": hostile, "maintenance": hostile}
+    fields["card"] = dict.fromkeys(lists, (hostile,)) | stated
+    body = DatasetCard(render_card(checked_manifest(fields), statistics)).text
+    tiny.check_inert(body)
+    assert body.count("\n|") == DatasetCard(render_card(manifest, statistics)).text.count("\n|")
+
+
+def test_a_text_of_a_megabyte_is_shown_whole_on_one_line(
+    manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    text = render_card(edited(manifest, name="é<b>\n" * 2**18), statistics)
+    title = next(line for line in text.splitlines() if line.startswith("# "))
+    assert title == "# " + "é&lt;b&gt; " * 2**18
+
+
+def test_the_card_has_every_section_of_a_data_card(
+    manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    headings = re.findall(r"^##+ (.*)$", render_card(manifest, statistics), re.MULTILINE)
+    wanted = [
+        "Summary",
+        "Composition",
+        "How it was made",
+        "Languages whose prompts no reader reviewed",
+        "What became of every row",
+        "Hard negatives",
+        "Relabelled positives",
+        "Quality evidence",
+        "Decontamination",
+        "Sources and licences",
+        "Intended use",
+        "Known problems",
+        "Checksums",
+        "Changelog",
+    ]
+    assert [name for name in headings if name in wanted] == wanted
+
+
+def test_what_the_publisher_states_is_in_the_card(
+    manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    card = {
+        "version": "1.2.0",
+        "date_published": "2026-11-21",
+        "creators": ["Ada", "Bob"],
+        "training_datasets": ["MSMARCO"],
+        "not_for": ["dinner"],
+        "maintenance": "Until 2030.",
+    }
+    text = render_card(edited(manifest, card=card), statistics)
+    assert "- Version: 1.2.0; published: 2026-11-21; format version 0.1.0." in text
+    assert "- Created by: Ada, Bob." in text
+    assert "must declare as training data:\n\n- MSMARCO\n" in text
+    assert "Not for:\n\n- dinner\n\nSocial impact: Nobody assessed it. Maintenance: Until" in text
+    unstated = render_card(manifest, statistics)
+    assert "- Version: none yet; published: not yet; format" in unstated
+    assert "- Created by: not stated." in unstated
+
+
+@pytest.mark.parametrize(
+    "card",
+    [{"version": "1.2"}, {"homepage": "javascript:alert(1)"}, {"date_published": "soon"}],
+    ids=str,
+)
+def test_a_statement_that_cannot_be_is_refused(
+    card: dict[str, Any], manifest: DataSetManifest
+) -> None:
+    with pytest.raises(ContractError, match="card"):
+        edited(manifest, card=card)
+
+
 def test_a_split_without_rows_is_left_out_of_the_front_matter(tmp_path: Path) -> None:
     splits = {"train": 0.999999, "validation": 0.000001}
     tiny.write_data_set(tmp_path, config=AssembleConfig(splits=splits, seed=0))
@@ -162,7 +257,7 @@ def test_a_fallback_is_told(manifest: DataSetManifest, statistics: DataSetStatis
 def test_rendering_fails_when_a_fact_is_missing(
     manifest: DataSetManifest, statistics: DataSetStatistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = card._facts(manifest, statistics)
+    facts = card._facts(manifest, statistics, Evidence())
     del facts["drops"]
     monkeypatch.setattr(card, "_facts", lambda *_: facts)
     with pytest.raises(ContractError, match="'drops' is undefined"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_cards.escape import code, escape_markdown, printable
+from data_cards.escape import code, embedded_markdown, escape_markdown, printable
 
 
 def rendered(markdown: str) -> str:
@@ -63,3 +63,35 @@ def test_code_cannot_be_left_by_its_content() -> None:
     assert code("above_relative_margin") == "`above_relative_margin`"
     assert code("a`|b") == "a\\`\\|b"
     assert code("") == ""
+
+
+def test_embedded_markdown_keeps_lists_and_tables_and_lowers_headings() -> None:
+    text = "# All\n\n## [1.0.0]\n\n- one\n  - two **bold**\n\n| a | b |\n|---|---|\n| `c` | d |\n"
+    assert embedded_markdown(text, depth=2) == (
+        "### All\n\n#### [1.0.0]\n\n- one\n  - two **bold**\n\n| a | b |\n|---|---|\n| `c` | d |"
+    )
+    assert embedded_markdown("##### x", depth=2) == "###### x"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("[x](javascript:alert(1))", "[x&#93;(javascript\\:alert(1))"),
+        ("[x\\](javascript:alert(1))", "[x\\&#93;(javascript\\:alert(1))"),
+        ("[x]: javascript:alert(1)", "[x&#93;: javascript\\:alert(1)"),
+        ("![x](a.png)", "!&#91;x&#93;(a.png)"),
+        ("&#60;script&#62;", "&amp;#60;script&amp;#62;"),
+        ("a\u202eb", "a\\u{202e}b"),
+        ("Title\n=====", "Title"),
+        ("Title\n---", "Title"),
+    ],
+)
+def test_embedded_markdown_makes_no_html_link_or_image(text: str, shown: str) -> None:
+    assert embedded_markdown(text, depth=2) == shown
+
+
+@given(st.text(alphabet="#<>[]()!&:\\\n -=`jhtp\u202e", max_size=60))
+def test_embedded_markdown_is_inert_whatever_the_text(text: str) -> None:
+    shown = embedded_markdown(text, depth=2)
+    assert not re.search(r"<|\]\(|\]:|!\[|\u202e|^ {0,3}#{1,2}(?!#)\s", shown, re.MULTILINE)

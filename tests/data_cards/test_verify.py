@@ -234,5 +234,14 @@ def test_verify_finds_a_card_edited_by_hand(directory: Path) -> None:
     assert found(directory) == ["card: README.md is missing."]
 
 
+def test_verify_finds_a_croissant_edited_by_hand(directory: Path) -> None:
+    path = directory / layout.CROISSANT
+    path.write_text(path.read_text().replace("Nobody assessed it.", "None at all.", 1))
+    assert found(directory)[0].startswith("card: line ")
+    assert "of croissant.json must be" in found(directory)[0]
+    path.unlink()
+    assert found(directory) == ["card: croissant.json is missing."]
+
+
 def test_verify_of_no_data_set_is_one_problem(tmp_path: Path) -> None:
     assert [problem.check for problem in verify_data_set(tmp_path)] == ["manifest"]

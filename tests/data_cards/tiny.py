@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from data_cards import breakdown, card, layout, manifest, privacy, statistics
+from data_cards import breakdown, descriptions, layout, manifest, privacy
 from data_cards.records import StageRecord
 from sdg import assemble, store
 from sdg.ids import canonical_json, content_id, fingerprint
@@ -48,6 +49,17 @@ TOPICS = {
 }
 HOSTILE = (
     "<script>alert(1)</script> | **bold** [x](http://evil.example) \x1b[31m\u202e `code` {{ 7*7 }}"
+)
+HOSTILE_TEXTS = (
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1)) ![y](http://evil.example/pixel.png)",
+    "{{ 7*7 }} {% raw %} {{ manifest }} ${7*7}",
+    "gnp.\u202efdp \u2066hidden\u2069 \u2028line",
+    "x\n---\n- pwned: true\n# heading\n...\n--- !!python/object:os.system",
+    '"}], "@id": "x", "pwned": [{"',
+    "| cell | `code` | \\",
+    HOSTILE,
 )
 WRITER = "tiny-writer"
 SETTINGS = assemble.AssembleConfig(splits={"train": 0.6, "validation": 0.4}, seed=5)
@@ -298,7 +310,25 @@ def write_data_set(
 
 
 def write_card(directory: Path) -> None:
-    """Write the card that belongs to manifest and files."""
-    loaded = manifest.load_manifest(directory)
-    text = card.render_card(loaded, statistics.compute_statistics(directory))
-    store.write_text(directory / layout.CARD, text)
+    """Write card and Croissant that belong to manifest, files and evidence."""
+    for name, text in descriptions.describe(directory, manifest.load_manifest(directory)).items():
+        store.write_text(directory / name, text)
+
+
+def check_inert(markdown: str) -> None:
+    """Check that nothing hostile in HOSTILE_TEXTS is active where it stands in Markdown.
+
+    What stands in code is text already, so it is left out.
+    """
+    outside = re.sub(r"(?<!\\)(`+)(?!`).*?(?<!`)\1(?!`)", "", markdown)
+    active = (
+        r"<(?:script|/script|img|b)\b",
+        r"(?<![\\])\]\((?:javascript|http)",
+        r"!\[",
+        r"https?://evil",
+        r"javascript:",
+        r"^# heading|^- pwned|^---",
+    )
+    for pattern in active:
+        assert not re.search(pattern, outside, re.MULTILINE), pattern
+    assert not re.search("[\x00-\x09\x0b-\x1f\u2028\u2029\u202a-\u202e\u2066-\u2069]", markdown)

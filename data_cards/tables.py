@@ -1,0 +1,37 @@
+"""The published tables: one folder, one schema."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from data_cards import layout
+from sdg.assemble import CORPUS
+from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS
+
+
+class PublishedTable(NamedTuple):
+    """The Parquet files of one folder.
+
+    Attributes:
+        schema: Of each.
+        meaning: What a row is, in one sentence.
+        key: Column that no two rows share; "" if there is none.
+    """
+
+    schema: pa.Schema
+    meaning: str
+    key: str = ""
+
+
+TABLES = {
+    layout.DATA: PublishedTable(
+        EXAMPLES, "One row per query, with its positives and hard negatives.", "query_id"
+    ),
+    layout.CORPUS: PublishedTable(CORPUS, "The documents that rows refer to.", "doc_id"),
+    layout.REJECTED: PublishedTable(
+        REJECTIONS, "Every row that stopped on the way, with stage and reason."
+    ),
+    layout.MINERS: PublishedTable(MINER_SCORES, "What each miner said about a row's documents."),
+}
