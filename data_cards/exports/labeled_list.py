@@ -24,7 +24,7 @@ class LabeledList(Export):
         labels: "relevance": 1 for positives, 0 for negatives. "grade": the judge's, 0 to 3;
             documents that no judge saw are left out. "score": the miner's; documents without one
             are left out.
-        negatives: Of each row at most, hardest first; None for all.
+        negatives: Of each row at most, the first ones; None for all.
         instruction: "prefix" fills `template`, "omit" leaves it out.
         template: Of a query with its instruction.
     """

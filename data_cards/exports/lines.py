@@ -12,7 +12,7 @@ Scores = Literal["none", "margin", "list"]
 
 
 def choose_positives(selection: Selection, which: Literal["each", "first"]) -> None:
-    """Keep the best positive of each row only, if `which` is "first"."""
+    """Keep the first positive of each row only, if `which` is "first"."""
     if which == "first":
         selection.keep_first("positives", 1, "further_positive")
 

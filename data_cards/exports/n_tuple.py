@@ -21,8 +21,8 @@ class NTuple(Export):
     """A line for each positive with a fixed number of its row's negatives.
 
     Attributes:
-        positives: "each" writes a line for every positive, "first" for the best one only.
-        negatives: Of every line, hardest first. 4: what Llama-Embed-Nemotron-8B is fine-tuned with
+        positives: "each" writes a line for every positive, "first" for the first one only.
+        negatives: Of every line, the first ones of the row. 4: what Llama-Embed-Nemotron-8B is fine-tuned with
             (arXiv 2511.07025).
         shortfall: "skip" leaves out rows with fewer negatives; "repeat" begins again at the first
             one, as FlagEmbedding and NeMo Automodel do. Rows without any are always left out.

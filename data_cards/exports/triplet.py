@@ -21,8 +21,8 @@ class Triplet(Export):
     """A line for each positive with each negative of a row: for TripletLoss, MNRL, MarginMSE.
 
     Attributes:
-        positives: "each" writes lines for every positive, "first" for the best one only.
-        negatives: Of each row at most, hardest first; None for all.
+        positives: "each" writes lines for every positive, "first" for the first one only.
+        negatives: Of each row at most, the first ones; None for all.
         scores: Column `label`. "margin": positive's score minus negative's, for MarginMSELoss.
             "list": both scores, for MarginMSELoss or DistillKLDivLoss. "none": no such column.
         instruction: "prefix" fills `template`, "omit" leaves it out. The trainer reads every column
