@@ -344,6 +344,44 @@ def diff(
         sys.stdout.write(render_changes(changes))
 
 
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="triplet, n-tuple, labeled-pair, labeled-list, flagembedding, tevatron, nemo, "
+            "pylate, beir.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory of the export; default DIR-<format>.")
+    ] = None,
+    split: Annotated[
+        list[str], typer.Option("--split", help="Export this split only; may be repeated.")
+    ] = _NO_SETTINGS,
+    set_: Annotated[
+        list[str], typer.Option("--set", help="A setting of the format: --set scores=list.")
+    ] = _NO_SETTINGS,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another export in that directory.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a finished data set as files for one trainer; DIR is not changed."""
+    from flows.export import export_data_set
+    from flows.export_report import print_export
+
+    outcome = export_data_set(
+        directory, format_, out, splits=split, overrides=set_, overwrite=overwrite
+    )
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_export(outcome, Console())
+
+
 def main() -> None:
     """Run the command line; a `PairmillError` becomes one message and its exit status."""
     # Thread settings are read when torch is imported, so they come before anything else.

@@ -59,8 +59,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for file in sorted(temporary.iterdir()):
-            with file.open("rb") as handle:
+        for part in sorted(temporary.rglob("*")):
+            if part.is_dir():
+                _flush_folder(part)
+                continue
+            with part.open("rb") as handle:
                 os.fsync(handle.fileno())
         _flush_folder(temporary)
         try:
@@ -121,6 +124,44 @@ def write_parquet(path: Path, table: pa.Table, *, row_group_rows: int = ROW_GROU
             write_statistics=True,
             store_schema=True,
         )
+
+
+class ParquetStream:
+    """A Parquet file that is written table by table, as `write_parquet` would write it.
+
+    Not atomic: for files inside an `atomic_folder`. Equal tables in equal order give equal bytes.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="zstd", write_statistics=True, store_schema=True
+        )
+
+    def write(self, table: pa.Table) -> None:
+        """Append `table`, whose schema is the stream's."""
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+    def close(self) -> None:
+        """Write what belongs at the end of the file."""
+        self._writer.close()
+
+
+def parquet_blocks(path: Path, columns: list[str], rows: int) -> Iterator[pa.Table]:
+    """Yield the table in `path` in blocks of at most `rows` rows; memory is bounded by a block.
+
+    Raises:
+        DataError: If the file is missing, damaged, or lacks one of `columns`.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
+                yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"`{path}` must be a readable Parquet file with {columns}, but reading it gave: "
+            f"{error}. Check the path, or write the file again."
+        ) from error
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -56,7 +56,9 @@ class LabeledList(Export):
             return values.alias(name)
 
         lines = {
-            "lines": lists.select("query", of_each("text", "documents"), of_each("label", "labels")),
+            "lines": lists.select(
+                "query", of_each("text", "documents"), of_each("label", "labels")
+            ),
             "ids": lists.select("query_id", of_each("id", "document_ids")),
         }
         return Mapped(lines, selection.tally(lines))
