@@ -382,6 +382,36 @@ def export(
         print_export(outcome, Console())
 
 
+@app.command()
+def publish(
+    directory: Annotated[
+        Path, typer.Argument(help="A finished data set or export.", metavar="DIR")
+    ],
+    target: Annotated[
+        str, typer.Argument(help="s3://…, file:///…, hf://datasets/OWNER/NAME", metavar="TARGET")
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes-publish", help="Send; without it, only say what would be sent.")
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept-licences", help="Sign off the notice of licences.")
+    ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="A new repository on the hub is public.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a finished directory elsewhere; a dry run unless told otherwise."""
+    from flows.export_report import print_upload
+    from flows.upload import upload
+
+    outcome = upload(directory, target, yes=yes, accept_licences=accept, public=public)
+    if as_json:
+        _print_json(outcome.to_json())
+    else:
+        print_upload(outcome, Console())
+
+
 def main() -> None:
     """Run the command line; a `PairmillError` becomes one message and its exit status."""
     # Thread settings are read when torch is imported, so they come before anything else.

@@ -11,6 +11,7 @@ from data_cards.escape import printable
 from data_cards.exports.record import README
 from data_cards.licences import Notice
 from flows.export import ExportOutcome
+from flows.upload import UploadOutcome
 
 
 def print_export(outcome: ExportOutcome, console: Console) -> None:
@@ -49,3 +50,24 @@ def print_notices(licence: str, notices: Iterable[Notice], console: Console) -> 
             markup=False,
             highlight=False,
         )
+
+
+def print_upload(outcome: UploadOutcome, console: Console) -> None:
+    """Print files, licences, and what was sent or how to send it."""
+    table = Table(title=f"Files for {printable(outcome.target)}", title_justify="left")
+    table.add_column("file")
+    table.add_column("bytes", justify="right")
+    table.add_column("sent")
+    for file in outcome.listing.files:
+        state = "" if outcome.was_dry_run else "now" if file.path in outcome.sent else "was there"
+        table.add_row(printable(file.path), f"{file.bytes:,}", state)
+    console.print(table)
+    print_notices(outcome.listing.licence, outcome.listing.notices, console)
+    total = sum(file.bytes for file in outcome.listing.files)
+    if outcome.was_dry_run:
+        console.print(
+            f"Dry run: nothing was sent. To send {total:,} bytes: --yes-publish --accept-licences",
+            markup=False,
+        )
+    else:
+        console.print(f"{len(outcome.sent)} files sent; every checksum there was checked.")
