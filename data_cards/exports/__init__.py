@@ -103,6 +103,7 @@ class Export(Plugin):
         Args:
             documents: Columns `doc_id`, `title` and `text`.
         """
+        del documents
         raise ContractError(
             f"Export format {self.name!r} must map documents, because it names "
             f"{list(self.document_outputs)} as filled by them, but has no `map_documents`."

@@ -76,8 +76,8 @@ class FlagEmbedding(Export):
     def advice(self) -> tuple[str, ...]:
         """Return how to train on this."""
         return (
-            "Give the folder of a split: `--train_data DIR/train`. Not DIR itself: the loader takes "
-            "every JSON file in a folder for training data.",
+            "Give the folder of a split: `--train_data DIR/train`. Not DIR itself: the loader "
+            "takes every JSON file in a folder for training data.",
             "`prompt` is read only if `--query_instruction_for_retrieval` is given, too; its value "
             "is then replaced by the row's.",
             "With `scores=list`, train with `--knowledge_distillation True`.",

@@ -22,8 +22,8 @@ class NTuple(Export):
 
     Attributes:
         positives: "each" writes a line for every positive, "first" for the first one only.
-        negatives: Of every line, the first ones of the row. 4: what Llama-Embed-Nemotron-8B is fine-tuned with
-            (arXiv 2511.07025).
+        negatives: Of every line, the first ones of the row. 4: what Llama-Embed-Nemotron-8B is
+            fine-tuned with (arXiv 2511.07025).
         shortfall: "skip" leaves out rows with fewer negatives; "repeat" begins again at the first
             one, as FlagEmbedding and NeMo Automodel do. Rows without any are always left out.
         scores: Column `label`. "margin": the positive's score minus each negative's, for

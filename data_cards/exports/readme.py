@@ -66,7 +66,7 @@ def _settings(record: ExportRecord) -> list[tuple[str, ...]]:
 
 
 def _counts(record: ExportRecord) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for split, tally in record.splits.items():
         for unit in _UNITS:
             count = tally[unit]
