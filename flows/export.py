@@ -105,7 +105,7 @@ def export_data_set(
     found = _found(target, directory)
     if found and found.fingerprint == source.fingerprint and is_whole(target, found):
         return ExportOutcome(target, found, was_current=True)
-    if target.exists() and any(target.iterdir()) and not overwrite:
+    if target.exists() and any(target.iterdir()) and not (found and overwrite):
         raise ConfigError(
             f"`--out` must be free, but {target} holds "
             f"{'another export' if found else 'something else'}. "

@@ -75,12 +75,24 @@ def test_tuples_hold_the_first_negatives_and_their_scores(rows: list[dict[str, A
         if len(negatives) >= 2:
             a, b = negatives[:2]
             expected += [
-                (row["query"], p["text"], a["text"], b["text"], *tuple(_single(d["score"]) for d in (p, a, b)))
+                (
+                    row["query"],
+                    p["text"],
+                    a["text"],
+                    b["text"],
+                    *tuple(_single(d["score"]) for d in (p, a, b)),
+                )
                 for p in positives
             ]
     lines = _map("n-tuple", rows, scores="list", negatives=2)["lines"]
     found = [
-        (i["anchor"], i["positive"], i["negative_1"], i["negative_2"], *tuple(_single(score) for score in i["label"]))
+        (
+            i["anchor"],
+            i["positive"],
+            i["negative_1"],
+            i["negative_2"],
+            *tuple(_single(score) for score in i["label"]),
+        )
         for i in lines
     ]
     assert found == expected
