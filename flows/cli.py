@@ -412,6 +412,45 @@ def publish(
         print_upload(outcome, Console())
 
 
+@app.command(name="eval-set")
+def eval_set(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    out: Annotated[Path, typer.Option("--out", help="Directory of the evaluation set (BEIR).")],
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an evaluation set from documents and human-written texts that DIR did not use."""
+    from flows.eval_set import make_eval_set, print_eval_set
+
+    record = make_eval_set(directory, out, set_)
+    if as_json:
+        _print_json(record)
+    else:
+        print_eval_set(record, out, Console())
+
+
+@app.command()
+def probe(
+    directory: Annotated[Path, typer.Argument(help="A finished data set.", metavar="DIR")],
+    evaluation: Annotated[
+        Path, typer.Option("--eval", help="Evaluation set: a BEIR directory.", metavar="BEIR_DIR")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for probe.json; default DIR/audit.")
+    ] = None,
+    set_: SetOption = _NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a small encoder on a data set and measure it before and after, by negatives."""
+    from flows.probe import print_probe, run_probe
+
+    probed = run_probe(directory, evaluation, out, set_)
+    if as_json:
+        _print_json(probed.results.to_json())
+    else:
+        print_probe(probed, Console())
+
+
 def main() -> None:
     """Run the command line; a `PairmillError` becomes one message and its exit status."""
     # Thread settings are read when torch is imported, so they come before anything else.

@@ -59,11 +59,19 @@ class MiniLm(Encoder):
 
     def _model(self) -> SentenceTransformers:
         if self._inner is None:
-            found = find_spec(_MODULE)
-            if found is None or found.origin is None:
-                raise missing_package(_PACKAGE, "cpu", "The encoder `minilm`")
-            folder = Path(found.origin).parent / "model"
             self._inner = SentenceTransformers(
-                model=str(folder), device=self.device, batch_size=self.batch_size
+                model=str(packaged_folder()), device=self.device, batch_size=self.batch_size
             )
         return self._inner
+
+
+def packaged_folder() -> Path:
+    """Return the folder of the packaged model.
+
+    Raises:
+        BackendError: If the package is missing.
+    """
+    found = find_spec(_MODULE)
+    if found is None or found.origin is None:
+        raise missing_package(_PACKAGE, "cpu", "The encoder `minilm`")
+    return Path(found.origin).parent / "model"
