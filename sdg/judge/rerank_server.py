@@ -13,7 +13,8 @@ from pydantic import Field
 from sdg.errors import BackendError, ConfigError
 from sdg.judge import JUDGES
 from sdg.judge.scoring import ScoringJudge
-from sdg.llm.http_pool import Answered, HttpPool, Limits, Unanswered
+from sdg.llm.http_answer import Answered, Unanswered
+from sdg.llm.http_pool import HttpPool, Limits
 
 
 @JUDGES.register("rerank_server")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,10 @@ from sdg.part import Part, Plugin
 from sdg.registry import Registry
 
 PromptShape = Literal["completion", "chat"]
+
+# Failures that another run may not see: no answer is kept, and the next run asks again.
+# "pending" waits for somebody to run a batch file.
+PASSING_FAILURES: Final = frozenset({"server_error", "timed_out", "pending"})
 
 
 class Sampling(Part):
@@ -86,12 +90,16 @@ class Candidate:
     Attributes:
         text: As the model wrote it, untrusted.
         finish_reason: "stop" or "length".
-        mean_logprob: Mean natural log-probability of the reply's tokens; None if not given.
+        mean_logprob: Mean natural log-probability of the reply's tokens, reasoning included; None
+            if not given.
+        reasoning: What a thinking model wrote before; kept only where there is no answer after
+            it, as the raw reply of a failure.
     """
 
     text: str
     finish_reason: str
     mean_logprob: float | None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +109,12 @@ class Reply:
     Attributes:
         key: The request's key.
         candidates: `num_candidates` of them, or none if the request failed.
-        failure: "" or why there are no candidates: "too_long", "refused", "server_error".
+        failure: "" or why there are no candidates: "too_long", "refused", or one of
+            PASSING_FAILURES.
         detail: What the engine said of the failure.
         prompt_tokens: Tokens read.
-        completion_tokens: Tokens written, over all candidates.
+        completion_tokens: Tokens written, over all candidates, reasoning included.
+        reasoning_tokens: How many of these a thinking model wrote before its answers.
     """
 
     key: str
@@ -113,6 +123,7 @@ class Reply:
     detail: str
     prompt_tokens: int
     completion_tokens: int
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +161,33 @@ class Score:
     failure: str
 
 
+class TokenPrice(Part):
+    """What a million tokens cost, in any currency.
+
+    Attributes:
+        prompt: Tokens read.
+        completion: Tokens written, reasoning included.
+    """
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+
+
 class Engine(Plugin):
     """An LLM that answers batches. Subclass, register in ENGINES, done.
 
-    Settings that change speed only (batch sizes, concurrency, memory, URLs) must not be part of
-    `identity()`; the model, its revision, its adapter and its dtype must.
+    Settings that change speed or cost only (batch sizes, concurrency, memory, URLs, prices) must
+    not be part of `identity()`; the model, its revision, its adapter and its dtype must.
+
+    Attributes:
+        gpus: GPUs that work while the engine does; 0 keeps no account of GPU time.
+        price_per_gpu_hour: Cost of one of them, or None.
+        price_per_million_tokens: Cost of tokens, or None.
     """
+
+    gpus: float = Field(default=0, ge=0)
+    price_per_gpu_hour: float | None = Field(default=None, ge=0)
+    price_per_million_tokens: TokenPrice | None = None
 
     @abstractmethod
     def revision(self) -> str:
@@ -176,6 +208,24 @@ class Engine(Plugin):
         Raises:
             BackendError: If the engine is broken for good or cannot score.
         """
+
+    def complete_in_groups(self, requests: Sequence[ChatRequest]) -> Iterator[list[Reply]]:
+        """Yield replies as they finish, those at hand together.
+
+        What asks for the next group has made the last one durable. An engine with many requests
+        under way overrides this, so that one commit serves many replies.
+        """
+        for reply in self.complete(requests):
+            yield [reply]
+
+    def score_in_groups(self, requests: Sequence[ScoreRequest]) -> Iterator[list[Score]]:
+        """Yield scores as they finish, those at hand together."""
+        for score in self.score(requests):
+            yield [score]
+
+    def pending(self) -> str:
+        """Return "", or what somebody must do before the engine can answer what it was asked."""
+        return ""
 
     def close(self) -> None:
         """Release what the engine holds. Calling it twice, or before use, does nothing."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import PurePath
@@ -18,16 +20,49 @@ from typing import Any, Final, TypeVar
 from pydantic import Field, JsonValue, PrivateAttr, field_validator
 
 from sdg.errors import BackendError, ConfigError
-from sdg.llm import ENGINES, ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm import (
+    ENGINES,
+    PASSING_FAILURES,
+    ChatRequest,
+    Engine,
+    Reply,
+    Score,
+    ScoreRequest,
+)
 from sdg.llm import openai_wire as wire
-from sdg.llm.background import Give, iterate
-from sdg.llm.http_pool import Answered, HttpPool, Limits, Unanswered, ask_once
+from sdg.llm.background import Give, LoopThread, iterate
+from sdg.llm.http_answer import Answered, Unanswered
+from sdg.llm.http_pool import HttpPool, Limits, ask_once
 
 _WRONG_SET_UP: Final = frozenset({401, 402, 403, 404, 405, 407})
 _FAILED_IN_A_ROW: Final = 20
+_OPENING: Final = threading.Lock()
 
 Asked = TypeVar("Asked", ChatRequest, ScoreRequest)
 Told = TypeVar("Told", Reply, Score)
+
+
+class _Client:
+    """The connections of one engine in this process, shared by its threads."""
+
+    def __init__(self, urls: Sequence[str], headers: Mapping[str, str], limits: Limits) -> None:
+        self.thread = LoopThread()
+        self.pool = self.thread.submit(_opened(urls, headers, limits)).result()
+        # An engine that nobody closes ends its connections when it is forgotten.
+        self.close = weakref.finalize(self, _close, self.thread, self.pool)
+
+
+def _close(thread: LoopThread, pool: HttpPool) -> None:
+    thread.submit(pool.close()).result()
+    thread.stop()
+
+
+async def _opened(urls: Sequence[str], headers: Mapping[str, str], limits: Limits) -> HttpPool:
+    return HttpPool(urls, headers, limits)
+
+
+def _failure(answer: Unanswered) -> str:
+    return "timed_out" if answer.is_late else "server_error"
 
 
 @ENGINES.register("openai")
@@ -44,9 +79,12 @@ class OpenAIServer(Engine):
         send_seed: Send each request's seed. Leave it off for vLLM on a CPU, which it stops.
         ask_logprobs: Ask for the log-probabilities of replies; off for servers that refuse it.
         extra_body: Further fields of every generation request (`top_k`, `chat_template_kwargs`).
-        max_in_flight: Requests that one batch sends at the same time, over all servers; speed
+        max_in_flight: Requests that this process sends at the same time, over all servers; speed
             only, like everything below.
-        timeout_seconds: Longest silence of a server before its request is tried elsewhere.
+        adaptive: Send fewer than that while the servers do not keep up; see `server_load`.
+        timeout_seconds: Longest wait for an answer before its request is tried elsewhere.
+        deadline_seconds: Longest time for one request, all its attempts and waits together; then
+            it is the failure "timed_out".
         max_attempts: Times that a request is sent at most.
         backoff_seconds: Longest wait before the second attempt; doubles each time.
     """
@@ -58,12 +96,15 @@ class OpenAIServer(Engine):
     send_seed: bool = False
     ask_logprobs: bool = True
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
-    max_in_flight: int = Field(default=64, ge=1, le=1024)
+    max_in_flight: int = Field(default=256, ge=1, le=4096)
+    adaptive: bool = True
     timeout_seconds: float = Field(default=600.0, gt=0)
+    deadline_seconds: float = Field(default=3600.0, gt=0)
     max_attempts: int = Field(default=6, ge=1)
     backoff_seconds: float = Field(default=1.0, ge=0)
 
     _told_revision: str | None = PrivateAttr(default=None)
+    _client: _Client | None = PrivateAttr(default=None)
 
     @field_validator("base_urls")
     @classmethod
@@ -104,39 +145,75 @@ class OpenAIServer(Engine):
         return self._told_revision
 
     def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
-        """Yield each reply as it arrives; at most `max_in_flight` requests are under way."""
-        yield from self._spread(self._complete_one, requests)
+        """Yield each reply as it arrives."""
+        for group in self.complete_in_groups(requests):
+            yield from group
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
         """Yield each score as it arrives; needs vLLM servers."""
+        for group in self.score_in_groups(requests):
+            yield from group
+
+    def complete_in_groups(self, requests: Sequence[ChatRequest]) -> Iterator[list[Reply]]:
+        """Yield the replies that arrived since the last group.
+
+        A request that has an answer makes room for another one only when the group with its
+        answer was worked on, so a process that dies loses at most `max_in_flight` answers.
+        """
+        yield from self._spread(self._complete_one, requests)
+
+    def score_in_groups(self, requests: Sequence[ScoreRequest]) -> Iterator[list[Score]]:
+        """Yield the scores that arrived since the last group."""
         yield from self._spread(self._score_one, requests)
+
+    def close(self) -> None:
+        """Close every connection; the next request opens them again."""
+        with _OPENING:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def _spread(
         self, one: Callable[[HttpPool, Asked], Awaitable[Told]], requests: Sequence[Asked]
-    ) -> Iterator[Told]:
+    ) -> Iterator[list[Told]]:
         if not requests:
             return
         failed_in_a_row = 0
-        headers = self._headers()
+        client = self._open()
 
         async def ask_all(give: Give[Told]) -> None:
             waiting = iter(requests)
 
-            async def ask_some(pool: HttpPool) -> None:
+            async def ask_some() -> None:
                 for request in waiting:
-                    give(await one(pool, request))
+                    await give(await one(client.pool, request))
 
-            async with self._open_pool(headers) as pool, asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.max_in_flight, len(requests))):
-                    group.create_task(ask_some(pool))
+                    group.create_task(ask_some())
 
-        with closing(iterate(ask_all)) as answers:
-            for answer in answers:
-                failed = answer.failure == "server_error"
-                failed_in_a_row = failed_in_a_row + 1 if failed else 0
-                if failed_in_a_row >= _FAILED_IN_A_ROW:
-                    raise self._given_up(getattr(answer, "detail", answer.failure))
-                yield answer
+        with closing(iterate(client.thread, ask_all)) as groups:
+            for answers in groups:
+                for answer in answers:
+                    failed = answer.failure in PASSING_FAILURES
+                    failed_in_a_row = failed_in_a_row + 1 if failed else 0
+                    if failed_in_a_row >= _FAILED_IN_A_ROW:
+                        raise self._given_up(getattr(answer, "detail", answer.failure))
+                yield answers
+
+    def _open(self) -> _Client:
+        with _OPENING:
+            if self._client is None:
+                limits = Limits(
+                    self.max_in_flight,
+                    self.timeout_seconds,
+                    self.max_attempts,
+                    self.backoff_seconds,
+                    self.deadline_seconds,
+                    self.adaptive,
+                )
+                self._client = _Client(self.base_urls, self._headers(), limits)
+            return self._client
 
     async def _complete_one(self, pool: HttpPool, request: ChatRequest) -> Reply:
         path = "completions" if request.prompt else "chat/completions"
@@ -152,7 +229,7 @@ class OpenAIServer(Engine):
             pool, path, body, request.key, lambda told: wire.has_choices(told, wanted)
         )
         if isinstance(answer, Unanswered):
-            return Reply(request.key, (), "server_error", answer.detail, 0, 0)
+            return Reply(request.key, (), _failure(answer), answer.detail, 0, 0)
         if answer.status != 200:
             return Reply(request.key, (), wire.failure(answer.text), answer.text, 0, 0)
         return wire.read_reply(request.key, answer.body)
@@ -179,7 +256,7 @@ class OpenAIServer(Engine):
             lambda told: wire.tail_logprob(told, ids, len(scored)) is not None,
         )
         if isinstance(answer, Unanswered):
-            return Score(request.key, None, len(scored), size, "server_error")
+            return Score(request.key, None, len(scored), size, _failure(answer))
         if answer.status != 200:
             return Score(request.key, None, len(scored), size, wire.failure(answer.text))
         total = wire.tail_logprob(answer.body, ids, len(scored))
@@ -264,12 +341,6 @@ class OpenAIServer(Engine):
         # The root may be a folder of the server; its path is not ours to publish.
         root = PurePath(str(known[self.model].get("root") or self.model))
         return f"served:{self.model}:{root.name if root.is_absolute() else root}"
-
-    def _open_pool(self, headers: Mapping[str, str]) -> HttpPool:
-        limits = Limits(
-            self.max_in_flight, self.timeout_seconds, self.max_attempts, self.backoff_seconds
-        )
-        return HttpPool(self.base_urls, headers, limits)
 
     def _headers(self) -> dict[str, str]:
         if self.api_key_env is None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from sdg.llm import Candidate, ChatRequest, Reply
+from sdg.llm.reasoning import Split, share_of_tokens, split_reasoning
 
 _TOO_LONG: Final = re.compile(
     r"context_length_exceeded|maximum (context|model) length|max_model_len|context window"
@@ -60,22 +61,40 @@ def _text(choice: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     return choice["text"]
 
 
+def _split(choice: Mapping[str, Any]) -> Split:
+    """Return reasoning and answer, wherever the server puts the reasoning."""
+    message = choice.get("message") or {}
+    told = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(told, str) and told:
+        return Split(told, _text(choice))
+    return split_reasoning(_text(choice))
+
+
 def read_reply(key: str, body: Mapping[str, Any]) -> Reply:
-    """Return the reply in an answer that `has_choices`; tokens are 0 if the server is silent."""
+    """Return the reply in an answer that `has_choices`; tokens are 0 if the server is silent.
+
+    Tokens of reasoning are what the server says; if it says nothing, their share of the letters.
+    """
     choices = sorted(body["choices"], key=lambda choice: choice.get("index", 0))
     usage = body.get("usage") or {}
-    read, written = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
     if any(choice.get("finish_reason") == "content_filter" for choice in choices):
         return Reply(key, (), "refused", "The server's content filter cut a reply.", read, written)
+    parts = [_split(choice) for choice in choices]
     candidates = tuple(
         Candidate(
-            _text(choice),
+            part.answer,
             "length" if choice.get("finish_reason") == "length" else "stop",
             _mean_logprob(choice.get("logprobs")),
+            "" if part.answer else part.reasoning,
         )
-        for choice in choices
+        for choice, part in zip(choices, parts, strict=True)
     )
-    return Reply(key, candidates, "", "", read, written)
+    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    if thought is None:
+        reasoning = "".join(part.reasoning for part in parts)
+        thought = share_of_tokens(reasoning, "".join(part.answer for part in parts), written)
+    return Reply(key, candidates, "", "", read, written, int(thought))
 
 
 def _mean_logprob(logprobs: Any) -> float | None:  # noqa: ANN401 - any JSON
