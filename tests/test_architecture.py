@@ -51,7 +51,8 @@ def test_imports_go_one_way() -> None:
                 "mining/encoders/vllm_pooling.py",
             },
         ),
-        ("sqlite3", {"sdg/llm/journal.py"}),
+        ("aiohttp", {"sdg/llm/http_pool.py"}),
+        ("sqlite3", {"sdg/llm/journal_file.py"}),
     ],
 )
 def test_a_heavy_library_is_imported_in_its_own_file_only(package: str, homes: set[str]) -> None:

@@ -1,56 +1,61 @@
 """Remembers every answer of an engine on disk, so that nothing that is finished is asked twice.
 
-One SQLite file per run. Each answer is committed before the next one is taken from the engine: a
-process that is killed loses the requests in flight and nothing else. The disk is flushed once a
-second and after each batch, so a machine that loses power loses the last second.
+One file per run. The answers that are at hand are committed together, before any of them is handed
+on and before the next ones are taken from the engine: a process that is killed loses the requests
+in flight and nothing else. What "committed" means is told in `journal_file`.
 
-The key of an answer is the sha256 of everything that decides it: the engine's identity and
-revision, the sampling, the seed, the prompt, the messages and the schema. Failures that may pass
-("server_error") are handed on but not kept.
-
-Why SQLite: several threads and processes of one machine may write, a torn write cannot be read as
-an answer, and one look-up costs microseconds at ten million rows. Its write-ahead log needs shared
-memory, so the file must lie on a local disk. Why not a flush per answer: on a busy disk it takes
-4 ms, longer than a GPU server needs for a reply.
+The key of an answer is the sha256 of everything that decides it: the engine's identity (model,
+adapter, what is asked of it) and revision, the sampling, the seed, the prompt, all messages and
+the schema. Failures that may pass are handed on and kept to be looked at, never to answer from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sdg.errors import BackendError, ContractError, DataError
+from sdg.errors import ContractError
 from sdg.ids import canonical_json
-from sdg.llm import ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm import PASSING_FAILURES, ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm.busy_clock import BusyClock
+from sdg.llm.journal_file import FORMAT, Entry, JournalFile, Spent
 from sdg.llm.journal_kinds import REPLIES, SCORES, Answer, Kind, Request
 from sdg.llm.usage import Usage
 
-FORMAT: Final = 1
-_PASSING_FAILURES: Final = frozenset({"server_error"})
-_LOOK_UP_ROWS: Final = 500
-_LOCK_SECONDS: Final = 60.0
-_FLUSH_SECONDS: Final = 1.0
+BLOCK_REQUESTS: Final = 8192
 
 Progress = Callable[[int, int, int], None]
+
+
+class Use(NamedTuple):
+    """Who uses an answer, for the ledger.
+
+    Attributes:
+        scope: A part of the run that is done as a whole, such as a shard.
+        generator: The engine's name in the configuration.
+    """
+
+    scope: str
+    generator: str
 
 
 class Journal:
     """The answers of one run; safe for several threads, and several processes of one machine.
 
     Args:
-        path: The SQLite file; made, with its folder, if it does not exist.
+        path: The file; made, with its folder, if it does not exist.
         clock: Seconds that only go forward.
         on_progress: Called with (answered, all, tokens written and read so far) of the running
-            batch, once for what the disk knew and then after each answer.
+            batch, once for what the disk knew and then after each group of answers.
 
     Raises:
         DataError: If the file is damaged or not a journal.
@@ -69,10 +74,8 @@ class Journal:
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._usage = Usage()
-        self._flushed_at = clock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._translated():
-            self._database = _open(path)
+        self._busy: dict[int, BusyClock] = {}
+        self._file = JournalFile(path, clock)
 
     @property
     def usage(self) -> Usage:
@@ -80,26 +83,54 @@ class Journal:
         with self._lock:
             return self._usage
 
-    def complete(self, engine: Engine, requests: Sequence[ChatRequest]) -> list[Reply]:
+    def complete(
+        self, engine: Engine, requests: Sequence[ChatRequest], use: Use | None = None
+    ) -> list[Reply]:
         """Return one reply per request, in the order of `requests`.
 
         Requests that differ in nothing but `key` are sent once.
+
+        Args:
+            engine: Who is asked.
+            requests: What is asked.
+            use: Who uses the replies, for the ledger; None keeps no account.
 
         Raises:
             BackendError: If the engine is broken for good; every reply before that is kept.
             ContractError: If two requests share a `key`, or the engine leaves one unanswered.
             DataError: If the journal's file is damaged.
         """
-        return self._answer(REPLIES, engine, requests)
+        return self._answer(REPLIES, engine, requests, use)
 
-    def score(self, engine: Engine, requests: Sequence[ScoreRequest]) -> list[Score]:
+    def complete_in_blocks(
+        self, engine: Engine, requests: Iterable[ChatRequest], use: Use | None = None
+    ) -> Iterator[Reply]:
+        """Yield one reply per request, in their order; holds one block of requests at a time.
+
+        Memory does not grow with the number of requests. Equal ones of two blocks are sent once,
+        too, but keys must differ within a block only.
+        """
+        waiting = iter(requests)
+        while block := list(islice(waiting, BLOCK_REQUESTS)):
+            yield from self.complete(engine, block, use)
+
+    def score(
+        self, engine: Engine, requests: Sequence[ScoreRequest], use: Use | None = None
+    ) -> list[Score]:
         """Return one score per request, in the order of `requests`; raises like `complete`."""
-        return self._answer(SCORES, engine, requests)
+        return self._answer(SCORES, engine, requests, use)
+
+    def forget_uses(self, scope: str) -> None:
+        """Forget what `scope` used: it is about to be done again."""
+        self._file.forget_uses(scope)
+
+    def spent(self, scopes: Iterable[str]) -> list[Spent]:
+        """Return what the answers used by `scopes` cost when they were given, by generator."""
+        return self._file.spent(scopes)
 
     def close(self) -> None:
         """Close the file; using the journal afterwards is an error."""
-        with self._lock:
-            self._database.close()
+        self._file.close()
 
     def __enter__(self) -> Journal:
         return self
@@ -108,7 +139,11 @@ class Journal:
         self.close()
 
     def _answer(
-        self, kind: Kind[Request, Answer], engine: Engine, requests: Sequence[Request]
+        self,
+        kind: Kind[Request, Answer],
+        engine: Engine,
+        requests: Sequence[Request],
+        use: Use | None,
     ) -> list[Answer]:
         if not requests:
             return []
@@ -121,9 +156,11 @@ class Journal:
         self._count(_cost(kind, known.values()) + Usage(requests=len(requests)))
         progress.add(known.values())
         with closing(self._stream(kind, engine, to_send, missing)) as stream:
-            for key, answer in stream:
-                known[key] = answer
-                progress.add([answer])
+            for group in stream:
+                known.update(group)
+                progress.add(group.values())
+        if use is not None:
+            self._file.add_uses(use.scope, use.generator, by_key)
         answers = [
             replace(known[key], key=request.key)
             for key, request in zip(keys, requests, strict=True)
@@ -137,101 +174,83 @@ class Journal:
         engine: Engine,
         to_send: Sequence[Request],
         missing: dict[str, bytes],
-    ) -> Generator[tuple[bytes, Answer], None, None]:
-        """Yield (journal key, answer) for `to_send`, each one durable before the next is taken."""
+    ) -> Generator[dict[bytes, Answer], None, None]:
+        """Yield journal key -> answer for `to_send`, each group committed before the next."""
         if not to_send:
             return
         waiting = dict(missing)
-        answers = kind.ask(engine, to_send)
+        busy = self._busy_clock(engine)
+        groups = kind.ask(engine, to_send)
         try:
-            while (answer := self._next(answers)) is not None:
-                if answer.key not in waiting:
-                    raise ContractError(
-                        f"Engine {engine.name!r} must answer each request once, but answered "
-                        f"{answer.key!r}, which it was not asked or had answered. Correct it."
-                    )
-                key = waiting.pop(answer.key)
-                self._count(_cost(kind, [answer], sent=1))
-                yield key, self._keep(kind, key, answer)
+            while (answers := self._next(groups)) is not None:
+                by_key = {_claim(engine, waiting, answer): answer for answer in answers}
+                self._count(_cost(kind, answers, sent=len(answers)))
+                yield self._keep(kind, by_key, self._lap(busy) / max(1, len(answers)))
+                self._file.flush()
         finally:
             # An engine with requests under way ends them now, not when memory is tidied.
-            if isinstance(answers, Generator):
-                answers.close()
-            with self._translated(), self._lock:
-                self._flush()
+            if isinstance(groups, Generator):
+                groups.close()
+            with self._lock:
+                busy.end()
+            self._file.flush(now=True)
         if waiting:
             raise ContractError(
                 f"Engine {engine.name!r} must answer every request, but left {len(waiting)} of "
                 f"{len(to_send)} unanswered, {next(iter(waiting))!r} among them. Correct it."
             )
 
-    def _next(self, answers: Iterator[Answer]) -> Answer | None:
+    def _busy_clock(self, engine: Engine) -> BusyClock:
+        with self._lock:
+            busy = self._busy.setdefault(id(engine), BusyClock(self._clock))
+            busy.start()
+            return busy
+
+    def _lap(self, busy: BusyClock) -> float:
+        with self._lock:
+            return busy.lap()
+
+    def _next(self, groups: Iterator[list[Answer]]) -> list[Answer] | None:
         started = self._clock()
         try:
-            return next(answers, None)
+            return next(groups, None)
         finally:
             self._count(Usage(engine_seconds=self._clock() - started))
 
-    def _look_up(self, kind: Kind[Request, Answer], keys: dict[bytes, None]) -> dict[bytes, Answer]:
-        found: dict[bytes, Answer] = {}
-        wanted = list(keys)
-        for start in range(0, len(wanted), _LOOK_UP_ROWS):
-            part = wanted[start : start + _LOOK_UP_ROWS]
-            marks = ",".join("?" * len(part))
-            query = f"SELECT key, value FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks
-            with self._translated(), self._lock:
-                rows = self._database.execute(query, part).fetchall()
-            found.update((bytes(key), self._unpack(kind, value)) for key, value in rows)
-        return found
+    def _look_up(self, kind: Kind[Request, Answer], keys: Iterable[bytes]) -> dict[bytes, Answer]:
+        return {key: self._unpack(kind, value) for key, value in self._file.look_up(keys).items()}
 
-    def _keep(self, kind: Kind[Request, Answer], key: bytes, answer: Answer) -> Answer:
-        """Commit `answer` and return it, or what another process committed for `key` before."""
-        if answer.failure in _PASSING_FAILURES:
-            return answer
-        value = zlib.compress(canonical_json(asdict(replace(answer, key=""))).encode())
-        with self._translated(), self._lock:
-            cursor = self._database.execute(
-                "INSERT OR IGNORE INTO answers (key, value) VALUES (?, ?)", (key, value)
+    def _keep(
+        self, kind: Kind[Request, Answer], answers: dict[bytes, Answer], seconds: float
+    ) -> dict[bytes, Answer]:
+        """Commit `answers` and return them, or what another process committed before."""
+        passing = [key for key, answer in answers.items() if answer.failure in PASSING_FAILURES]
+        self._file.keep_failures([(key, _pack(kind, answers[key])) for key in passing])
+        entries = [
+            Entry(
+                key,
+                _pack(kind, answer),
+                answer.prompt_tokens,
+                kind.completion_tokens(answer),
+                kind.reasoning_tokens(answer),
+                seconds,
             )
-            if self._clock() - self._flushed_at >= _FLUSH_SECONDS:
-                self._flush()
-        return answer if cursor.rowcount == 1 else self._look_up(kind, {key: None})[key]
+            for key, answer in answers.items()
+            if answer.failure not in PASSING_FAILURES
+        ]
+        if self._file.keep(entries):
+            return answers
+        return {**answers, **self._look_up(kind, [entry.key for entry in entries])}
 
     def _unpack(self, kind: Kind[Request, Answer], value: bytes) -> Answer:
         try:
             return kind.read(json.loads(zlib.decompress(value)))
         except (zlib.error, ValueError, KeyError, TypeError) as error:
-            raise self._damaged(error) from error
+            raise self._file.damaged(error) from error
 
     def _count(self, more: Usage) -> None:
         with self._lock:
             self._usage += more
-
-    def _flush(self) -> None:
-        """Write the log's answers to the file and both to the disk; the lock must be held."""
-        self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._flushed_at = self._clock()
-
-    def _damaged(self, error: Exception) -> DataError:
-        return DataError(
-            f"`{self.path}` must be a whole request journal, but reading it gave: {error}. Move it "
-            "away to go on (its requests are then sent again), or rescue its answers with "
-            f"`sqlite3 {self.path.name} .recover`."
-        )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise BackendError(
-                f"The request journal `{self.path}` must be writable on a local disk with free "
-                f"space, but SQLite says: {error}. Free space, mend the rights, or end the process "
-                "that holds it; every answer before this one is kept.",
-                retryable=True,
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
 
 
 class _BatchProgress:
@@ -252,6 +271,20 @@ class _BatchProgress:
         self._tokens += sum(a.prompt_tokens + self._completion_tokens(a) for a in answers)
         if self._callback is not None:
             self._callback(self._done, self._total, self._tokens)
+
+
+def _claim(engine: Engine, waiting: dict[str, bytes], answer: Reply | Score) -> bytes:
+    """Return the journal key of an answer that is waited for, and stop waiting for it."""
+    if answer.key not in waiting:
+        raise ContractError(
+            f"Engine {engine.name!r} must answer each request once, but answered "
+            f"{answer.key!r}, which it was not asked or had answered. Correct it."
+        )
+    return waiting.pop(answer.key)
+
+
+def _pack(kind: Kind[Request, Answer], answer: Answer) -> bytes:
+    return zlib.compress(canonical_json(kind.write(answer)).encode())
 
 
 def _journal_keys(
@@ -283,23 +316,5 @@ def _cost(kind: Kind[Any, Answer], answers: Collection[Answer], *, sent: int = 0
         completion_tokens_sent=written if sent else 0,
         prompt_tokens=read,
         completion_tokens=written,
+        reasoning_tokens=sum(kind.reasoning_tokens(answer) for answer in answers),
     )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=NORMAL")
-    found = database.execute("PRAGMA user_version").fetchone()[0]
-    if found not in (0, FORMAT):
-        raise DataError(
-            f"`{path}` must be a request journal of format {FORMAT}, but has format {found} "
-            "instead. Move it away, or use the version of pairmill that wrote it."
-        )
-    database.execute(
-        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-    )
-    database.execute(f"PRAGMA user_version={FORMAT}")
-    return database

@@ -18,6 +18,7 @@ class Usage:
         prompt_tokens: Tokens read for all distinct answers, those from disk included.
         completion_tokens: Tokens written for all distinct answers, those from disk included.
         engine_seconds: Time spent waiting for engines, summed over threads.
+        reasoning_tokens: How many of `completion_tokens` are reasoning.
     """
 
     requests: int = 0
@@ -28,6 +29,7 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     engine_seconds: float = 0.0
+    reasoning_tokens: int = 0
 
     @property
     def from_journal(self) -> int:
