@@ -25,6 +25,7 @@ from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
 from sdg.errors import DataError, GateError
+from sdg.llm.ledger import cost_of
 from sdg.shards import Shard
 
 RUNS = Path("runs")
@@ -85,7 +86,8 @@ def build_stages(config: RunConfig, space: Workspace) -> RunOutcome:
     run, start = Run(), time.monotonic()
     finished = run_stages(run, config, space, prepare_corpus(run, config, space))
     manifest = publish(config, space.directory, finished, run.stages)
-    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start)
+    cost = cost_of(resources.spent(space.journal, run.scopes), config.generators)
+    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start, cost)
     return RunOutcome(space.directory, tuple(run.stages), figures)
 
 

@@ -10,11 +10,16 @@ from typing import Any
 
 from data_cards.manifest import DataSetManifest
 from flows.outcome import StageOutcome
+from sdg.llm.ledger import Cost
 from sdg.llm.usage import Usage
 
 
 def figures_of(
-    stages: Sequence[StageOutcome], manifest: DataSetManifest, usage: Usage, start: float
+    stages: Sequence[StageOutcome],
+    manifest: DataSetManifest,
+    usage: Usage,
+    start: float,
+    cost: Cost,
 ) -> dict[str, Any]:
     """Return what a run made and what it cost, for people and `--json`.
 
@@ -23,6 +28,7 @@ def figures_of(
         manifest: Of the data set it published.
         usage: What the journal was asked in this run.
         start: `time.monotonic()` when the run began.
+        cost: Of all answers that the data set used, in this run or before.
     """
     return {
         **content_figures(manifest),
@@ -30,9 +36,17 @@ def figures_of(
         "LLM requests answered from the journal": usage.from_journal,
         "tokens written": usage.completion_tokens_sent,
         "tokens/s while generating": _rate(stages, usage),
+        **cost_figures(cost, manifest.rows),
         "seconds": round(time.monotonic() - start, 1),
         "peak memory, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def cost_figures(cost: Cost, rows: int) -> dict[str, Any]:
+    """Return what a data set's answers cost in all and per 1,000 rows; empty without answers."""
+    if not cost.requests:
+        return {}
+    return {"LLM ledger": cost.to_json(), "LLM ledger per 1,000 rows": cost.per_thousand(rows)}
 
 
 def content_figures(manifest: DataSetManifest) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -11,43 +10,18 @@ import pyarrow.compute as pc
 
 import prompts
 from flows import stages
+from flows.asking import JournalAsk
 from flows.config import RunConfig
-from flows.resources import held, journal
+from flows.resources import held
 from flows.workspace import Workspace
 from sdg.judge.agreement import sample_pairs
 from sdg.judge.config import JudgeConfig
 from sdg.judge.negatives import Mined, Wanted, documents_to_judge, judge_negatives
 from sdg.judge.second_opinion import ask_second_opinion
-from sdg.llm import ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm import Engine
 from sdg.relabel.last_ranked import add_last_ranked, documents_to_compare
 from sdg.schemas import JUDGMENTS, NEGATIVES, POSITIVES, QUERIES
 from sdg.shards import UNANSWERED, Counts, Outcome, Shard, finish
-
-
-class JournalAsk:
-    """Reaches the configured engines through the journal; counts what a server left unanswered.
-
-    Args:
-        generators: The configured engines by name.
-        path: The journal's file.
-    """
-
-    def __init__(self, generators: Mapping[str, Engine], path: Path) -> None:
-        self._generators = generators
-        self._path = path
-        self.unanswered = 0
-
-    def complete(self, engine: str, requests: Sequence[ChatRequest]) -> list[Reply]:
-        """Return a reply to each request."""
-        replies = journal(self._path).complete(held(self._generators[engine]), requests)
-        self.unanswered += sum(reply.failure == "server_error" for reply in replies)
-        return replies
-
-    def score(self, engine: str, requests: Sequence[ScoreRequest]) -> list[Score]:
-        """Return a score for each request."""
-        scores = journal(self._path).score(held(self._generators[engine]), requests)
-        self.unanswered += sum(score.failure == "server_error" for score in scores)
-        return scores
 
 
 class Rows(NamedTuple):
@@ -178,8 +152,10 @@ def judge_shard(
     queries = rows.queries.table("kept")
     languages = sorted(set(queries["query_language"].to_pylist()))
 
+    folder = space.shard("judge", rows.negatives.folder.name)
+
     def compute() -> Outcome:
-        ask = JournalAsk(judging.generators, space.journal)
+        ask = JournalAsk(judging.generators, space.journal, folder)
         mined = mined_tables([rows], documents)
         done = judge_negatives(mined, held_judges(settings), judging.wanted, ask, judging.seed)
         tables = {
@@ -193,7 +169,7 @@ def judge_shard(
         return Outcome(tables, Counts.of(done.result, **extra))
 
     return finish(
-        space.shard("judge", rows.negatives.folder.name),
+        folder,
         stages.identity_of(
             "judge",
             **judges_identity(settings, judging.generators, languages),
@@ -221,8 +197,10 @@ def agreement_shard(
     if not settings.enabled or agreement is None:
         return None
 
+    folder = space.shard("agreement", "sample")
+
     def compute() -> Outcome:
-        ask = JournalAsk(judging.generators, space.journal)
+        ask = JournalAsk(judging.generators, space.journal, folder)
         judgments = concat(judged, "judgments", JUDGMENTS)
         drawn = sample_pairs(judgments, agreement.sample, seed)
         ids = pa.array([query_id for query_id, _ in drawn], pa.string())
@@ -234,7 +212,7 @@ def agreement_shard(
 
     languages = {t for r in rows for t in r.queries.table("kept", ["query_language"])[0].unique()}
     return finish(
-        space.shard("agreement", "sample"),
+        folder,
         stages.identity_of(
             "agreement",
             **judges_identity(settings, judging.generators, sorted(map(str, languages))),

@@ -21,6 +21,7 @@ from flows.publish import finished_outcome
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
+from sdg.llm.ledger import cost_of
 from sdg.shards import Shard
 
 
@@ -84,7 +85,8 @@ def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
     judged = judge_mined(run, config, space, rows, documents)
     mined = Mined(corpus, pairs, added, parts, negatives, judged, embedded, others)
     manifest = publish_mined(config, space, mined, run.stages)
-    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start)
+    cost = cost_of(resources.spent(space.journal, run.scopes), config.generators)
+    figures = figures_of(run.stages, manifest, resources.usage(space.journal), start, cost)
     return RunOutcome(space.directory, tuple(run.stages), figures)
 
 

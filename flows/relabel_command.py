@@ -16,6 +16,7 @@ from data_cards.manifest import DataSetManifest
 from flows import published, resources, stages, tasks
 from flows.config import parse_settings, read_settings
 from flows.decontamination import QUERY_STAGE
+from flows.figures import cost_figures
 from flows.judging import Judging, Rows
 from flows.lock import locked
 from flows.outcome import RunOutcome
@@ -29,6 +30,7 @@ from sdg import store
 from sdg.decontaminate import NGRAM_WORDS
 from sdg.errors import ConfigError
 from sdg.judge.negatives import Wanted
+from sdg.llm.ledger import cost_of
 from sdg.shards import Counts, Outcome, Shard, finish
 
 # Says that a directory is ours to write into, whatever its state after a crash.
@@ -130,6 +132,8 @@ def relabel_existing_rows(existing: Existing, space: Workspace) -> RunOutcome:
     )
     manifest = publish_relabelled(existing, space.directory, finished, run.stages)
     figures = figures_of_relabelled(manifest, resources.usage(space.journal), start)
+    cost = cost_of(resources.spent(space.journal, run.scopes), config.generators)
+    figures |= cost_figures(cost, manifest.rows)
     return RunOutcome(space.directory, tuple(run.stages), figures)
 
 

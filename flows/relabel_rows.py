@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows import stages
-from flows.judging import JournalAsk, Rows, mined_tables
+from flows.asking import JournalAsk
+from flows.judging import Rows, mined_tables
 from flows.relabel_config import ExistingRowsConfig
 from flows.resources import held
 from flows.workspace import Workspace
@@ -23,9 +24,10 @@ def relabel_existing_shard(
     engine = held(config.generators[settings.engine])
     wanted = Wanted(config.num_negatives or 1, drop_short=config.on_shortfall == "drop")
     languages = sorted(set(rows.queries.table("kept")["query_language"].to_pylist()))
+    folder = space.shard("relabel", rows.queries.folder.name)
 
     def compute() -> Outcome:
-        asker = JournalAsk(config.generators, space.journal)
+        asker = JournalAsk(config.generators, space.journal, folder)
 
         def score(batch: Sequence[ScoreRequest]) -> list[Score]:
             return asker.score(settings.engine, batch)
@@ -41,7 +43,7 @@ def relabel_existing_shard(
         return Outcome(tables, Counts.of(done.result, **extra))
 
     return finish(
-        space.shard("relabel", rows.queries.folder.name),
+        folder,
         stages.identity_of(
             "relabel_existing",
             config=settings.model_dump(mode="json"),

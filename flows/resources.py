@@ -7,7 +7,7 @@ only module state in Pairmill; it lives here because flows decide the life time 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +17,11 @@ import pyarrow.dataset as ds
 
 from flows.progress import BatchProgress
 from mining.corpus import CorpusView
+from sdg.errors import BackendError
 from sdg.ids import fingerprint
+from sdg.llm import Engine
 from sdg.llm.journal import Journal
+from sdg.llm.journal_file import Spent
 from sdg.llm.usage import Usage
 from sdg.part import Plugin
 
@@ -83,6 +86,24 @@ def usage(path: Path) -> Usage:
     with _LOCK:
         opened = _JOURNALS.get(path)
     return Usage() if opened is None else opened.usage
+
+
+def spent(path: Path, scopes: Iterable[str]) -> list[Spent]:
+    """Return what the answers that `scopes` used cost; nothing if no journal was needed."""
+    return journal(path).spent(scopes) if path.exists() else []
+
+
+def stop_if_pending() -> None:
+    """Do nothing if every engine of this process has answered what it was asked.
+
+    Raises:
+        BackendError: If one waits for somebody; the message says for what.
+    """
+    with _LOCK:
+        engines = [plugin for plugin in _HELD.values() if isinstance(plugin, Engine)]
+    told = [message for engine in engines if (message := engine.pending())]
+    if told:
+        raise BackendError(" ".join(told), retryable=True)
 
 
 class Documents:

@@ -7,16 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from flows.asking import scope_of
 from flows.outcome import StageOutcome, summarise
 from flows.progress import stage_progress
+from flows.resources import stop_if_pending
 from sdg.shards import Counts, Shard
 
 
 class Run:
-    """The stages of one run, in the order they were done."""
+    """The stages of one run, in the order they were done.
+
+    Attributes:
+        stages: So far.
+        scopes: Of all their shards, as the journal's ledger knows them.
+    """
 
     def __init__(self) -> None:
         self.stages: list[StageOutcome] = []
+        self.scopes: set[str] = set()
         self._pending = 0.0
 
     def stage(
@@ -38,12 +46,17 @@ class Run:
             calls: Positional arguments of each call.
             total: Steps expected, for the progress bar; 0 if unknown.
             steps: What the progress bar counts; "" for the unit.
+
+        Raises:
+            BackendError: If an engine waits for somebody to answer what it wrote down.
         """
         start = time.monotonic()
         with stage_progress(name, steps or unit, total):
             futures = [task.submit(*arguments) for arguments in calls]
             results = [future.result() for future in futures]
         shards = [s for r in results for s in (r if isinstance(r, list) else [r])]
+        stop_if_pending()
+        self.scopes.update(scope_of(shard.folder) for shard in shards)
         seconds = time.monotonic() - start + self._pending
         self._pending = 0.0
         self.stages.append(summarise(name, unit, shards, seconds))
@@ -80,4 +93,7 @@ class Run:
         start = time.monotonic()
         result = task.submit(*arguments).result()
         self._pending += time.monotonic() - start
+        stop_if_pending()
+        if isinstance(result, Shard):
+            self.scopes.add(scope_of(result.folder))
         return result

@@ -6,15 +6,17 @@ exactly what decides a shard's content; whatever is not in them cannot make it b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from flows.asking import JournalAsk
 from flows.config import RunConfig
 from flows.progress import advance
-from flows.resources import Documents, held, journal, opened_corpus
+from flows.resources import Documents, held, opened_corpus
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents
@@ -225,26 +227,28 @@ def generate_shard(
     engine = held(config.generators[generator]) if generator else None
     revision = engine.revision() if engine is not None else ""
     sources = corpus_of(documents).rows(requests["source_doc_id"].combine_chunks())
-    tokens = {"prompt_tokens": 0, "completion_tokens": 0, UNANSWERED: 0}
-
-    def ask(batch: Sequence[ChatRequest]) -> list[Reply]:
-        if engine is None:
-            return []
-        replies = journal(space.journal).complete(engine, batch)
-        tokens["prompt_tokens"] += sum(r.prompt_tokens for r in replies)
-        tokens["completion_tokens"] += sum(r.completion_tokens for r in replies)
-        tokens[UNANSWERED] += sum(r.failure == "server_error" for r in replies)
-        return replies
-
+    folder = space.shard("generate", name)
     tasks = config.plan.tasks()
 
     def compute() -> Outcome:
+        asker = JournalAsk(config.generators, space.journal, folder)
+        tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)
+
+        def ask(batch: Sequence[ChatRequest]) -> list[Reply]:
+            replies = asker.complete(generator, batch) if generator else []
+            for reply in replies:
+                tokens["prompt_tokens"] += reply.prompt_tokens
+                tokens["completion_tokens"] += reply.completion_tokens
+                if reply.reasoning_tokens:
+                    tokens["reasoning_tokens"] += reply.reasoning_tokens
+            return replies
+
         result = generate(requests, sources, tasks, ask, model_revision=revision)
-        return outcome_of(result, **tokens)
+        return outcome_of(result, **tokens, **{UNANSWERED: asker.unanswered})
 
     names = sorted(set(requests["task"].to_pylist()))
     shard = finish(
-        space.shard("generate", name),
+        folder,
         identity_of(
             "generate",
             engine=engine.identity() if engine is not None else {},
@@ -480,26 +484,24 @@ def relabel_shard(
     table = queries.table("kept")
     languages = sorted(set(table["query_language"].to_pylist()))
 
-    unanswered: list[int] = []
-
-    def ask(batch: Sequence[ScoreRequest]) -> list[Score]:
-        if engine is None or not batch:
-            return []
-        scores = journal(space.journal).score(engine, batch)
-        unanswered.append(sum(s.failure == "server_error" for s in scores))
-        return scores
+    folder = space.shard("relabel", queries.folder.name)
 
     def compute() -> Outcome:
+        asker = JournalAsk(config.generators, space.journal, folder)
+
+        def ask(batch: Sequence[ScoreRequest]) -> list[Score]:
+            return asker.score(settings.engine, batch) if engine is not None and batch else []
+
         found = candidates.table("candidates")
         wanted = documents_to_judge(table, found, settings) if engine is not None else None
         rows = corpus_of(documents).rows(table["source_doc_id"] if wanted is None else wanted)
         done = relabel(table, found, rows, settings, ask)
         tables = {"positives": done.positives, "judgments": done.judgments}
-        extra = {**done.extra, UNANSWERED: sum(unanswered)}
+        extra = {**done.extra, UNANSWERED: asker.unanswered}
         return Outcome(tables, Counts(table.num_rows, table.num_rows, {}, extra))
 
     return finish(
-        space.shard("relabel", queries.folder.name),
+        folder,
         identity_of(
             "relabel",
             config=settings.model_dump(mode="json"),

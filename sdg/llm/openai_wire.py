@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -104,7 +105,9 @@ def _mean_logprob(logprobs: Any) -> float | None:  # noqa: ANN401 - any JSON
     if values is None:
         values = [part["logprob"] for part in logprobs.get("content") or []]
     values = [float(value) for value in values if value is not None]
-    return sum(values) / len(values) if values else None
+    mean = sum(values) / len(values) if values else float("nan")
+    # Infinity and NaN, which Python reads in JSON, are no figures to compare or to keep.
+    return mean if math.isfinite(mean) else None
 
 
 def tail_logprob(body: Any, ids: Sequence[int], num_scored: int) -> float:  # noqa: ANN401
