@@ -128,6 +128,15 @@ class Journal:
         """Return what the answers used by `scopes` cost when they were given, by generator."""
         return self._file.spent(scopes)
 
+    def failures(self) -> list[Reply]:
+        """Return the last failure that may pass of each chat request that had one, raw."""
+        found = []
+        for value in self._file.failures():
+            told = json.loads(zlib.decompress(value))
+            if "candidates" in told:
+                found.append(REPLIES.read(told))
+        return found
+
     def close(self) -> None:
         """Close the file; using the journal afterwards is an error."""
         self._file.close()

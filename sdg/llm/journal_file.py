@@ -141,6 +141,12 @@ class JournalFile:
                     "INSERT OR REPLACE INTO failures VALUES (?, ?)", failures
                 )
 
+    def failures(self) -> list[bytes]:
+        """Return every kept failure, by key."""
+        with self._translated(), self._lock:
+            rows = self._database.execute("SELECT value FROM failures ORDER BY key").fetchall()
+        return [value for (value,) in rows]
+
     def forget_uses(self, scope: str) -> None:
         """Forget what `scope` used: it is about to be done again."""
         with self._written():

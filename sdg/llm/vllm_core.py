@@ -31,10 +31,19 @@ class Job:
 
 @dataclass(slots=True)
 class Core:
-    """A started vLLM, and the outputs that one thread's step finished for another thread."""
+    """A started vLLM, and the outputs that one thread's step finished for another thread.
+
+    Attributes:
+        llm: vLLM's `LLM`.
+        tokenizer: Its tokenizer.
+        adapter: vLLM's `LoRARequest` that every request goes through, or None.
+        finished: Outputs by vLLM's id.
+        submitted: Requests so far.
+    """
 
     llm: Any
     tokenizer: Any
+    adapter: Any = None
     finished: dict[str, Any] = field(default_factory=dict)
     submitted: int = 0
 
@@ -43,7 +52,8 @@ class Core:
         with VLLM_LOCK:
             self.submitted += 1
             name = f"r{self.submitted}"
-            self.llm.llm_engine.add_request(name, {"prompt_token_ids": job.tokens}, job.parameters)
+            prompt = {"prompt_token_ids": job.tokens}
+            self.llm.llm_engine.add_request(name, prompt, job.parameters, lora_request=self.adapter)
             return name
 
     def step(self, wanted: set[str]) -> list[Any]:

@@ -9,75 +9,28 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, PrivateAttr
+from pydantic import PrivateAttr
 
 from sdg.errors import BackendError, missing_package
-from sdg.llm import ENGINES, Candidate, ChatRequest, Engine, Reply, Score, ScoreRequest
-from sdg.llm.model_revision import ResolvedModel, resolve_model
+from sdg.llm import ENGINES, Candidate, ChatRequest, Reply, Score, ScoreRequest
+from sdg.llm.model_revision import ResolvedModel
+from sdg.llm.reasoning import split_reasoning
 from sdg.llm.vllm_core import Core, Job, run_jobs
-from sdg.vllm_process import (
-    VLLM_LOCK,
-    has_amx,
-    is_cpu_build,
-    set_process_defaults,
-    shield_loaded_libraries,
-)
+from sdg.llm.vllm_model import VllmModel
+from sdg.vllm_process import VLLM_LOCK, set_process_defaults, shield_loaded_libraries
 
 
 @ENGINES.register("vllm")
-class VllmEngine(Engine):
+class VllmEngine(VllmModel):
     """vLLM inside this process, on a GPU or, with the extra `cpu`, on any machine.
 
     Per-request seeds are never sent: they stop the CPU build, and replies would still differ with
     the batch. The journal is what makes a rerun exact.
-
-    Attributes:
-        model: "packaged:<name>", a folder, or a hub name.
-        model_revision: See `resolve_model`.
-        dtype: Type of weights and activations. "auto" is bfloat16, but float32 on a CPU without
-            AMX instructions: there it is faster (measured with the packaged model: 1.25 times when
-            writing, 1.4 times when scoring), where with AMX it is 3.5 times slower. What was taken
-            is part of the identity.
-        max_model_len: Tokens of prompt and reply together; a request that cannot fit with its
-            whole `max_tokens` is the failure "too_long".
-        max_num_seqs: Sequences computed together; speed only, like everything below.
-        block_size: Tokens per cache block; None: 32 on a CPU (few-shot prompts are shared from
-            there), vLLM's choice on a GPU.
-        memory_share: Share of the device's memory that vLLM may take; None: 0.3 of the RAM on a
-            CPU, 0.9 on a GPU.
-        enforce_eager: Skip compilation; None: yes on a CPU (it takes a minute there).
-        tensor_parallel_size: GPUs that share the model.
     """
 
-    model: str
-    model_revision: str | None = None
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    max_model_len: int = Field(default=2048, ge=2)
-    max_num_seqs: int = Field(default=256, ge=1)
-    block_size: int | None = Field(default=None, ge=1)
-    memory_share: float | None = Field(default=None, gt=0, le=1)
-    enforce_eager: bool | None = None
-    tensor_parallel_size: int = Field(default=1, ge=1)
-
     _core: Core | None = PrivateAttr(default=None)
-    _resolved: ResolvedModel | None = PrivateAttr(default=None)
-
-    def identity(self) -> dict[str, Any]:
-        """Return model, resolved revision, dtype and length; the rest changes speed only."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "model": self.model,
-            "revision": self.revision(),
-            "dtype": self._dtype(),
-            "max_model_len": self.max_model_len,
-        }
-
-    def revision(self) -> str:
-        """Return the hash of a packaged model or folder, or the hub commit; starts no model."""
-        return self._resolve().revision
 
     def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
         """Yield each reply in the step that finishes its last candidate."""
@@ -110,17 +63,6 @@ class VllmEngine(Engine):
                 del core
                 gc.collect()
 
-    def _dtype(self) -> str:
-        if self.dtype != "auto":
-            return self.dtype
-        return "float32" if is_cpu_build() and not has_amx() else "bfloat16"
-
-    def _resolve(self) -> ResolvedModel:
-        with VLLM_LOCK:
-            if self._resolved is None:
-                self._resolved = resolve_model(self.model, self.model_revision)
-            return self._resolved
-
     def _start(self) -> Core:
         with VLLM_LOCK:
             if self._core is None:
@@ -138,28 +80,26 @@ class VllmEngine(Engine):
             raise missing_package(str(error.name or "vllm"), "cpu", "The engine 'vllm'") from error
         shield_loaded_libraries()
         try:
-            llm = LLM(resolved.source, revision=resolved.commit, **self._load_settings())
+            llm = LLM(
+                resolved.source,
+                revision=resolved.commit,
+                use_tqdm_on_load=False,
+                **self._load_settings(),
+            )
         except (RuntimeError, ValueError, OSError) as error:
             raise BackendError(
                 f"vLLM must be able to load {self.model!r}, but it says: {error}. Check `model`, "
                 "`dtype`, `max_model_len` and `memory_share`, and that memory is free."
             ) from error
-        return Core(llm, llm.get_tokenizer())
+        return Core(llm, llm.get_tokenizer(), self._lora_request())
 
-    def _load_settings(self) -> dict[str, Any]:
-        on_cpu = is_cpu_build()
-        settings: dict[str, Any] = {
-            "dtype": self._dtype(),
-            "max_model_len": self.max_model_len,
-            "max_num_seqs": self.max_num_seqs,
-            "gpu_memory_utilization": self.memory_share or (0.3 if on_cpu else 0.9),
-            "enforce_eager": on_cpu if self.enforce_eager is None else self.enforce_eager,
-            "tensor_parallel_size": self.tensor_parallel_size,
-            "use_tqdm_on_load": False,
-        }
-        if self.block_size is not None or on_cpu:
-            settings["block_size"] = self.block_size or 32
-        return settings
+    def _lora_request(self) -> Any:  # noqa: ANN401 - vLLM's
+        adapter = self._resolve_adapter()
+        if adapter is None:
+            return None
+        from vllm.lora.request import LoRARequest
+
+        return LoRARequest("adapter", 1, adapter.folder)
 
     def _chat_job(self, core: Core, request: ChatRequest) -> Job | Reply:
         from vllm.exceptions import VLLMError
@@ -182,7 +122,7 @@ class VllmEngine(Engine):
             tokens,
             parameters,
             request.sampling.num_candidates,
-            lambda output: _read_reply(request.key, output),
+            lambda output: _read_reply(request.key, output, core.tokenizer),
             lambda failure, detail: Reply(request.key, (), failure, detail, len(tokens), 0),
         )
 
@@ -241,17 +181,26 @@ def _chat_parameters(request: ChatRequest) -> Any:  # noqa: ANN401 - vLLM's
     )
 
 
-def _read_reply(key: str, output: Any) -> Reply:  # noqa: ANN401 - vLLM's
+def _read_reply(key: str, output: Any, tokenizer: Any) -> Reply:  # noqa: ANN401 - vLLM's
+    parts = sorted(output.outputs, key=lambda part: part.index)
+    splits = [split_reasoning(part.text) for part in parts]
     candidates = tuple(
         Candidate(
-            part.text,
+            split.answer,
             part.finish_reason,
             part.cumulative_logprob / len(part.token_ids) if part.token_ids else None,
+            "" if split.answer else split.reasoning,
         )
-        for part in sorted(output.outputs, key=lambda part: part.index)
+        for part, split in zip(parts, splits, strict=True)
     )
-    written = sum(len(part.token_ids) for part in output.outputs)
-    return Reply(key, candidates, "", "", len(output.prompt_token_ids), written)
+    written = sum(len(part.token_ids) for part in parts)
+    thought = sum(
+        len(tokenizer(split.reasoning, add_special_tokens=False).input_ids)
+        for split in splits
+        if split.reasoning
+    )
+    read = len(output.prompt_token_ids)
+    return Reply(key, candidates, "", "", read, written, min(thought, written))
 
 
 def _read_score(key: str, output: Any, num_scored: int) -> Score:  # noqa: ANN401 - vLLM's

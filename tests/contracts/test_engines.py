@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def chat(key: str, *, seed: int = 0, **sampling: int) -> ChatRequest:
 
 
 def test_every_registered_engine_is_covered_here_or_needs_a_model() -> None:
-    assert list(ENGINES) == ["openai", "scripted", "vllm"]
+    assert list(ENGINES) == ["batch_file", "openai", "scripted", "vllm", "vllm_server"]
 
 
 def test_complete_answers_each_request_once_with_the_candidates_asked_for(engine: Engine) -> None:
@@ -80,6 +81,25 @@ def test_score_is_at_most_zero_and_counts_the_continuation_only(engine: Engine) 
 def test_score_without_continuation_is_a_failure_not_a_number(engine: Engine) -> None:
     (score,) = engine.score([ScoreRequest("e", PASSAGE, "")])
     assert (score.mean_logprob, score.failure) == (None, "refused")
+
+
+def test_groups_hold_every_answer_once(engine: Engine) -> None:
+    requests = [chat(f"r{i}") for i in range(20)]
+    groups = list(engine.complete_in_groups(requests))
+    assert all(groups)
+    assert sorted(r.key for group in groups for r in group) == sorted(r.key for r in requests)
+
+
+@pytest.mark.parametrize("name", ["openai", "scripted", "batch_file"])
+def test_what_an_engine_costs_does_not_decide_its_replies(name: str) -> None:
+    needed: dict[str, Any] = {
+        "openai": {"base_urls": ["http://h/v1"], "model": "m"},
+        "batch_file": {"folder": "f", "model": "m", "model_revision": "r"},
+    }.get(name, {})
+    price = {"prompt": 1.0, "completion": 2.0}
+    costs = {"gpus": 4, "price_per_gpu_hour": 2.5, "price_per_million_tokens": price}
+    plain = ENGINES.build({"engine": name, **needed})
+    assert ENGINES.build({"engine": name, **needed, **costs}).identity() == plain.identity()
 
 
 def test_identity_and_revision_are_stable_text(engine: Engine) -> None:
