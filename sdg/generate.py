@@ -55,7 +55,8 @@ def generate(
         kept: QUERIES by request_id, then candidate_index.
         rejected: Reasons of the task's parser, `duplicate_candidate` (an equal one of the same
             request came before), `no_text_beside_document`, and the engine's failures
-            (`request_too_long`, `request_refused`, `request_server_error`).
+            (`request_too_long`, `request_refused`, `request_server_error`, `request_timed_out`,
+            `request_pending`).
         rows_in: The sum of `num_candidates`.
 
     Raises:
@@ -172,6 +173,9 @@ def _filed(
             # Half of a surrogate pair, which JSON can spell, has no place in a table.
             raw_reply = candidate.text.encode("utf-8", "backslashreplace").decode("utf-8")
             raw = {**common, "raw_reply": raw_reply, "finish_reason": candidate.finish_reason}
+            if candidate.reasoning:
+                thought = candidate.reasoning.encode("utf-8", "backslashreplace").decode("utf-8")
+                raw["reasoning"] = thought
             rejected.append(
                 {
                     "row_id": content_id("c", row["request_id"], str(index)),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gpu_mining, mining, out_of_core, planted_false_negatives, rules
+from benchmarks import gpu_mining, llm_client, mining, out_of_core, planted_false_negatives, rules
 from benchmarks.abstracts import read_abstracts
 from benchmarks.brute_force import nearest, recall
 from benchmarks.mining_contenders import open_corpus, open_queries
@@ -106,6 +106,18 @@ def test_planted_false_negatives_prints_what_survives(
         assert table["same article, other language"]["default chain"] == "0.0%"
         assert table["exact duplicate, other case"]["default chain"] == "0.0%"
     assert emitted["near duplicate, one sentence more"]["no rule"] != "0.0%"
+
+
+@pytest.mark.slow
+def test_llm_client_prints_what_a_call_costs_beside_a_bare_loop(
+    printed: Callable[..., list[Printed]],
+) -> None:
+    (table,) = printed(llm_client.main)
+    clients = ("bare aiohttp", "pairmill, adaptive", "pairmill, always 64")
+    assert list(table) == [f"{client}, {count}" for client in clients for count in (100, 200)]
+    assert {row["tokens"] for name, row in table.items() if name.endswith("200")} == {"36,990"}
+    for row in table.values():
+        assert 0 < float(row["CPU ms per call"]) < 50
 
 
 def test_synthetic_vectors_are_unit_and_near_their_positive_and_the_same_each_time(

@@ -101,7 +101,7 @@ def test_two_requests_may_get_the_same_query() -> None:
     assert len(set(result.kept["query_id"].to_pylist())) == 2
 
 
-@pytest.mark.parametrize("failure", ["too_long", "refused", "server_error"])
+@pytest.mark.parametrize("failure", ["too_long", "refused", "server_error", "timed_out", "pending"])
 def test_a_failed_request_rejects_every_candidate_with_the_engines_words(failure: str) -> None:
     def ask(asked: Sequence[ChatRequest]) -> list[Reply]:
         return [Reply(request.key, (), failure, "HTTP 500", 0, 0) for request in asked]

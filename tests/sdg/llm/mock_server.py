@@ -30,8 +30,10 @@ class MockServer(ThreadingHTTPServer):
     """Answers every request unless `misbehave` says otherwise.
 
     Attributes:
-        misbehave: Called with each request; returns "", "500",
-            "429", "400", "401", "too_long", "stall", "cut", "garbage" or "short".
+        misbehave: Called with each request; returns "", a fault of the server ("500", "429",
+            "400", "401", "too_long", "stall", "cut", "garbage", "half", "short") or of the model
+            ("not_json", "cut_json", "empty", "length", "twice").
+        metrics: Text of /metrics; "" for none.
         bodies: Every POST body that came, in order.
         keys: Every Authorization header that came.
         busiest: Most requests under way at the same time.
@@ -47,6 +49,7 @@ class MockServer(ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.root = "weights-1"
         self.delay_seconds = 0.0
+        self.metrics = ""
         self.busiest = 0
         self.closing = threading.Event()
         self._busy = 0
@@ -83,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path == "/metrics":
+            self._send(200 if self.server.metrics else 404, self.server.metrics.encode())
+            return
         self._send(200, {"data": [{"id": MODEL, "root": self.server.root}]})
 
     def do_POST(self) -> None:
@@ -116,8 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "garbage":
             self._send(200, b"<html>not json")
+        elif fault == "half":
+            whole = json.dumps(_good_answer(self.path, body, short=False)).encode()
+            self._send(200, whole[: len(whole) // 2])
         else:
-            self._send(200, _good_answer(self.path, body, short=fault == "short"))
+            answer = _good_answer(self.path, body, short=fault == "short")
+            self._send(200, _said_badly(answer, fault))
 
     def _send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -131,6 +141,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 def tokens_of(text: str) -> list[int]:
     return [sum(word.encode()) % 1000 for word in text.split()]
+
+
+def _said_badly(answer: dict[str, Any], fault: str) -> dict[str, Any]:
+    """Return the answer of a model that errs; of a server, nothing is wrong with it."""
+    said = {"not_json": "Sure! Here is a query", "cut_json": '{"query": "who bu', "empty": ""}
+    for choice in answer.get("choices", []):
+        if fault in said:
+            choice["message"]["content"] = said[fault]
+        elif fault == "length":
+            choice |= {"finish_reason": "length"}
+        elif fault == "twice":
+            choice["message"]["content"] = '{"query": "the same"}'
+    return answer
 
 
 def _good_answer(path: str, body: dict[str, Any], *, short: bool) -> dict[str, Any]:
@@ -147,7 +170,11 @@ def _good_answer(path: str, body: dict[str, Any], *, short: bool) -> dict[str, A
     for index in range(body["n"] - short):
         if "messages" in body:
             last = body["messages"][-1]["content"]
-            text = json.dumps({"query": last}) if "response_format" in body else f"re {last}"
+            text = (
+                json.dumps({"query": last.splitlines()[-1]})
+                if "response_format" in body
+                else f"re {last}"
+            )
             choice = {"message": {"content": text}, "logprobs": {"content": [{"logprob": -0.5}]}}
         else:
             text = f"re {body['prompt']} #{index}"

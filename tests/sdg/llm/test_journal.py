@@ -30,7 +30,8 @@ from sdg.llm import (
     Score,
     ScoreRequest,
 )
-from sdg.llm.journal import Journal
+from sdg.llm.journal import Journal, _journal_keys
+from sdg.llm.journal_kinds import REPLIES
 from sdg.llm.usage import Usage
 
 
@@ -150,6 +151,62 @@ def test_another_model_or_revision_is_asked_anew(tmp_path: Path, engine: Countin
         journal.complete(CountingEngine(), [BASE])
         journal.complete(engine, [BASE])
         assert journal.usage.sent == 2
+
+
+ENGINE_CHANGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (name, plain, change)
+    for name, plain, changes in (
+        (
+            "openai",
+            {"base_urls": ["http://h/v1"], "model": "m", "model_revision": "r"},
+            [
+                {"model": "n"},
+                {"model_revision": "s"},
+                {"extra_body": {"top_k": 1}},
+                {"send_seed": True},
+                {"ask_logprobs": False},
+            ],
+        ),
+        (
+            "batch_file",
+            {"folder": "f", "model": "m", "model_revision": "r"},
+            [{"model": "n"}, {"model_revision": "s"}, {"extra_body": {"top_k": 1}}],
+        ),
+        (
+            "vllm",
+            {"model": "MODEL"},
+            [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"dtype": "float16"}],
+        ),
+        (
+            "vllm_server",
+            {"model": "MODEL"},
+            [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"extra_arguments": ["--x"]}],
+        ),
+    )
+    for change in changes
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "change"),
+    ENGINE_CHANGES,
+    ids=[f"{name}-{next(iter(change))}" for name, _, change in ENGINE_CHANGES],
+)
+def test_whatever_of_an_engine_decides_its_replies_is_in_the_key(
+    tmp_path: Path, name: str, plain: dict[str, Any], change: dict[str, Any]
+) -> None:
+    for folder in ("MODEL", "ADAPTER"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "adapter_config.json").write_text('{"r": 4}')
+
+    def key(fields: dict[str, Any]) -> bytes:
+        placed = {
+            k: str(tmp_path / v) if v in ("MODEL", "ADAPTER") else v for k, v in fields.items()
+        }
+        return _journal_keys(REPLIES, ENGINES.build({"engine": name, **placed}), [BASE])[0]
+
+    assert key(plain) == key({**plain, "gpus": 2, "price_per_gpu_hour": 1.0})
+    assert key({**plain, **change}) != key(plain)
 
 
 def test_scores_depend_on_prompt_continuation_and_the_border_between(tmp_path: Path) -> None:
@@ -355,7 +412,8 @@ WORKER = """
 import sys
 from pathlib import Path
 from sdg.llm import ENGINES, ChatRequest, Sampling
-from sdg.llm.journal import Journal
+from sdg.llm.journal import Journal, _journal_keys
+from sdg.llm.journal_kinds import REPLIES
 folder = Path(sys.argv[1])
 engine = ENGINES.build(
     {"engine": "scripted", "delay_seconds": 0.005, "log_file": str(folder / "sent.log")}
@@ -404,3 +462,70 @@ def test_usage_of_a_stage_is_the_difference_of_two_snapshots(tmp_path: Path) -> 
     assert (stage.requests, stage.sent, stage.from_journal) == (2, 1, 1)
     assert (stage.prompt_tokens_sent, stage.prompt_tokens) == (3, 5)
     assert stage.to_json()["from_journal"] == 1
+
+
+def test_a_journal_of_an_earlier_version_keeps_its_answers(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with Journal(path) as journal:
+        (before,) = journal.complete(CountingEngine(), [BASE])
+    with sqlite3.connect(path) as database:
+        for column in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "seconds"):
+            database.execute(f"ALTER TABLE answers DROP COLUMN {column}")
+        database.execute("DROP TABLE uses")
+        database.execute("DROP TABLE failures")
+    engine = CountingEngine()
+    with Journal(path) as journal:
+        assert journal.complete(engine, [BASE]) == [before]
+    assert engine.sent == []
+
+
+def test_the_key_of_a_request_never_changes_between_versions() -> None:
+    """What was paid for once stays paid for: a change of this value loses every kept answer."""
+    (key,) = _journal_keys(REPLIES, CountingEngine(), [BASE])
+    assert key.hex()[:16] == "d33926af9bbf06f9"
+
+
+def test_a_group_is_one_commit_and_is_there_before_the_next_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    on_disk: list[int] = []
+
+    class Grouping(CountingEngine):
+        def complete_in_groups(self, requests: Sequence[ChatRequest]) -> Iterator[list[Reply]]:
+            replies = list(self.complete(requests))
+            for start in (0, 3):
+                with sqlite3.connect(path) as other:
+                    on_disk.append(other.execute("SELECT count(*) FROM answers").fetchone()[0])
+                yield replies[start : start + 3]
+
+    with Journal(path) as journal:
+        replies = journal.complete(Grouping(), [ask(f"r{i}") for i in range(6)])
+    assert on_disk == [0, 3]
+    assert [r.key for r in replies] == [f"r{i}" for i in range(6)]
+
+
+def test_blocks_answer_in_order_and_send_equal_requests_of_two_blocks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdg.llm.journal.BLOCK_REQUESTS", 4)
+    engine = CountingEngine()
+    requests = [ask(f"r{i}", f"x{i % 5}") for i in range(10)]
+    with Journal(tmp_path / "j.db") as journal:
+        replies = list(journal.complete_in_blocks(engine, iter(requests)))
+    assert [(r.key, r.candidates[0].text) for r in replies] == [
+        (f"r{i}", f"to x{i % 5}") for i in range(10)
+    ]
+    assert len(engine.sent) == 5
+
+
+def test_reasoning_is_kept_with_its_tokens(tmp_path: Path) -> None:
+    class Thinking(CountingEngine):
+        def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
+            cut = Candidate("", "length", None, "so the query is")
+            for request in requests:
+                yield Reply(request.key, (cut,), "", "", 10, 9, 8)
+
+    with Journal(tmp_path / "j.db") as journal:
+        first = journal.complete(Thinking(), [ask("a")])
+    with Journal(tmp_path / "j.db") as journal:
+        assert journal.complete(Thinking(), [ask("a")]) == first
+        assert (journal.usage.sent, journal.usage.reasoning_tokens) == (0, 8)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from sdg.errors import BackendError, ConfigError
 from sdg.llm import ENGINES, ChatRequest, Engine, Message, Sampling, ScoreRequest
 from sdg.llm.http_pool import Limits
-from tests.sdg.llm.mock_server import KEY, MODEL, MockServer, closed_port, running_server
+from tests.sdg.llm.mock_server import KEY, MODEL, Asked, MockServer, closed_port, running_server
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def ask(key: str, **sampling: Any) -> ChatRequest:
     return ChatRequest(key, f"prompt {key}", (), Sampling(**sampling), 7)
 
 
-@pytest.mark.parametrize("fault", ["500", "429", "stall", "cut", "garbage", "short"])
+@pytest.mark.parametrize("fault", ["500", "429", "stall", "cut", "garbage", "half", "short"])
 def test_a_fault_that_passes_is_tried_again_and_answered(server: MockServer, fault: str) -> None:
     server.misbehave = lambda asked: fault if asked.times == 0 else ""
     # Only a stall may end by time: on a busy machine a good answer takes its time too.
@@ -241,3 +242,84 @@ def test_waits_double_are_jittered_and_repeat_exactly() -> None:
         assert len(waits) == 50
         assert longest / 2 <= min(waits) < max(waits) <= longest
     assert limits.wait_seconds(2, "a") == limits.wait_seconds(2, "a")
+
+
+def test_a_server_that_dies_for_good_while_another_lives_costs_no_row(server: MockServer) -> None:
+    with running_server() as second:
+        died = threading.Event()
+
+        def die(asked: Asked) -> str:
+            if len(second.bodies) >= 20:
+                died.set()
+            return "cut" if died.is_set() else ""
+
+        second.misbehave = die
+        server.delay_seconds = second.delay_seconds = 0.005
+        engine = engine_for(server, second, max_in_flight=8, backoff_seconds=0.2)
+        replies = {r.key: r for r in engine.complete([ask(f"r{i}") for i in range(200)])}
+    assert died.is_set()
+    assert {r.failure for r in replies.values()} == {""}
+    assert {k: r.candidates[0].text for k, r in replies.items()} == {
+        f"r{i}": f"re prompt r{i} #0" for i in range(200)
+    }
+    # The breaker opens: the dead one is tried now and then, not for every request.
+    assert len(second.bodies) < 60
+
+
+def test_a_request_past_its_deadline_is_its_own_failure(server: MockServer) -> None:
+    server.misbehave = lambda asked: "500" if asked.body["prompt"] == "prompt r0" else ""
+    engine = engine_for(
+        server, deadline_seconds=0.5, backoff_seconds=0.1, max_attempts=50, adaptive=False
+    )
+    replies = {r.key: r for r in engine.complete([ask(f"r{i}") for i in range(4)])}
+    assert {key: r.failure for key, r in replies.items()} == {
+        "r0": "timed_out",
+        "r1": "",
+        "r2": "",
+        "r3": "",
+    }
+    assert "no answer in 0.5 s" in replies["r0"].detail
+    assert "engine is dead" in replies["r0"].detail
+
+
+def test_the_queue_that_a_server_tells_bounds_what_it_is_sent(server: MockServer) -> None:
+    server.metrics = "vllm:num_requests_waiting 50.0\nvllm:num_requests_running 4.0\n"
+    server.delay_seconds = 0.02
+    engine = engine_for(server, max_in_flight=64)
+    list(engine.complete([ask(f"r{i}") for i in range(40)]))
+    assert server.busiest <= 16
+    server.busiest = 0
+    time.sleep(2.5)
+    list(engine.complete([ask(f"s{i}") for i in range(40)]))
+    # Three looks at the queue: 16 -> 12 -> 9 -> 6.
+    assert server.busiest <= 9
+    engine.close()
+
+
+def test_threads_share_what_one_engine_may_send(server: MockServer) -> None:
+    server.delay_seconds = 0.01
+    engine = engine_for(server, max_in_flight=5)
+    threads = [
+        threading.Thread(
+            target=lambda n=n: list(engine.complete([ask(f"{n}-{i}") for i in range(20)]))
+        )
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.bodies) == 80
+    assert server.busiest <= 5
+
+
+def test_a_finished_request_makes_room_only_when_its_reply_was_taken(server: MockServer) -> None:
+    """What makes "calls in all <= N + those in flight" true after a kill at any moment."""
+    engine = engine_for(server, max_in_flight=4)
+    groups = engine.complete_in_groups([ask(f"r{i}") for i in range(40)])
+    taken = 0
+    for group in groups:
+        time.sleep(0.05)
+        assert len(server.bodies) <= taken + 4
+        taken += len(group)
+    assert taken == 40

@@ -162,3 +162,37 @@ def test_an_iterator_closed_early_leaves_nothing_behind(engine: Engine) -> None:
     assert next(stream).failure == ""
     stream.close()  # type: ignore[attr-defined]
     assert only(engine, ask("after", "Hello")).failure == ""
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a LoRA adapter of random matrices, large enough to change what is said."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("adapter")
+    config = json.loads((ensure_model(NAME) / "config.json").read_text())
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    draw = torch.Generator().manual_seed(0)
+    tensors = {}
+    for layer in range(config["num_hidden_layers"]):
+        own = f"base_model.model.model.layers.{layer}.mlp.down_proj"
+        tensors[f"{own}.lora_A.weight"] = torch.randn(4, inner, generator=draw) * 0.2
+        tensors[f"{own}.lora_B.weight"] = torch.randn(hidden, 4, generator=draw) * 0.2
+    save_file(tensors, folder / "adapter_model.safetensors")
+    told = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["down_proj"]}
+    told |= {"bias": "none", "task_type": "CAUSAL_LM", "use_dora": False, "use_rslora": False}
+    (folder / "adapter_config.json").write_text(json.dumps(told))
+    return folder
+
+
+@pytest.mark.slow
+def test_an_adapter_changes_what_is_said_and_who_said_it(engine: Engine, adapter: Path) -> None:
+    request = ask("a", "The capital of France is", temperature=0.0, stop=())
+    plain = only(engine, request).candidates[0].text
+    engine.close()
+    adapted = ENGINES.build({"engine": "vllm", "model": NAME, "adapter": str(adapter)})
+    assert only(adapted, request).candidates[0].text != plain
+    assert adapted.revision().startswith(engine.revision() + "+")
+    assert adapted.identity() != engine.identity()
+    adapted.close()
