@@ -223,7 +223,7 @@ def _line_id(line: bytes, path: Path) -> str:
 def _read(request: ChatRequest, line: Mapping[str, Any]) -> Reply:
     """Return what a line of replies says: an answer, a refusal, or a failure that may pass."""
     response = line.get("response") or {}
-    body = response.get("body")
+    body = response.get("body") or {}
     status = int(response.get("status_code") or 0)
     detail = canonical_json(line.get("error") or body)[:_DETAIL_LETTERS]
     if status == 200 and _is_good(body, request.sampling.num_candidates):

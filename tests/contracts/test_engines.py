@@ -92,10 +92,12 @@ def test_groups_hold_every_answer_once(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", ["openai", "scripted", "batch_file"])
 def test_what_an_engine_costs_does_not_decide_its_replies(name: str) -> None:
-    needed: dict[str, Any] = {
+    settings: dict[str, dict[str, Any]] = {
         "openai": {"base_urls": ["http://h/v1"], "model": "m"},
         "batch_file": {"folder": "f", "model": "m", "model_revision": "r"},
-    }.get(name, {})
+        "scripted": {},
+    }
+    needed = settings[name]
     price = {"prompt": 1.0, "completion": 2.0}
     costs = {"gpus": 4, "price_per_gpu_hour": 2.5, "price_per_million_tokens": price}
     plain = ENGINES.build({"engine": name, **needed})

@@ -153,37 +153,36 @@ def test_another_model_or_revision_is_asked_anew(tmp_path: Path, engine: Countin
         assert journal.usage.sent == 2
 
 
-ENGINE_CHANGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    (name, plain, change)
-    for name, plain, changes in (
-        (
-            "openai",
-            {"base_urls": ["http://h/v1"], "model": "m", "model_revision": "r"},
-            [
-                {"model": "n"},
-                {"model_revision": "s"},
-                {"extra_body": {"top_k": 1}},
-                {"send_seed": True},
-                {"ask_logprobs": False},
-            ],
-        ),
-        (
-            "batch_file",
-            {"folder": "f", "model": "m", "model_revision": "r"},
-            [{"model": "n"}, {"model_revision": "s"}, {"extra_body": {"top_k": 1}}],
-        ),
-        (
-            "vllm",
-            {"model": "MODEL"},
-            [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"dtype": "float16"}],
-        ),
-        (
-            "vllm_server",
-            {"model": "MODEL"},
-            [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"extra_arguments": ["--x"]}],
-        ),
-    )
-    for change in changes
+ENGINES_AND_CHANGES: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
+    (
+        "openai",
+        {"base_urls": ["http://h/v1"], "model": "m", "model_revision": "r"},
+        [
+            {"model": "n"},
+            {"model_revision": "s"},
+            {"extra_body": {"top_k": 1}},
+            {"send_seed": True},
+            {"ask_logprobs": False},
+        ],
+    ),
+    (
+        "batch_file",
+        {"folder": "f", "model": "m", "model_revision": "r"},
+        [{"model": "n"}, {"model_revision": "s"}, {"extra_body": {"top_k": 1}}],
+    ),
+    (
+        "vllm",
+        {"model": "MODEL"},
+        [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"dtype": "float16"}],
+    ),
+    (
+        "vllm_server",
+        {"model": "MODEL"},
+        [{"model_revision": "s"}, {"adapter": "ADAPTER"}, {"extra_arguments": ["--x"]}],
+    ),
+]
+ENGINE_CHANGES = [
+    (name, plain, change) for name, plain, changes in ENGINES_AND_CHANGES for change in changes
 ]
 
 
