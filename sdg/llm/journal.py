@@ -26,14 +26,13 @@ from typing import Any, Final, NamedTuple
 from sdg.errors import ContractError
 from sdg.ids import canonical_json
 from sdg.llm import PASSING_FAILURES, ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm.batch_progress import BatchProgress, Progress
 from sdg.llm.busy_clock import BusyClock
 from sdg.llm.journal_file import FORMAT, Entry, JournalFile, Spent
 from sdg.llm.journal_kinds import REPLIES, SCORES, Answer, Kind, Request
 from sdg.llm.usage import Usage
 
 BLOCK_REQUESTS: Final = 8192
-
-Progress = Callable[[int, int, int], None]
 
 
 class Use(NamedTuple):
@@ -161,7 +160,7 @@ class Journal:
         by_key = dict(zip(keys, requests, strict=True))
         missing = {request.key: key for key, request in by_key.items() if key not in known}
         to_send = [request for request in requests if request.key in missing]
-        progress = _BatchProgress(self._on_progress, kind.completion_tokens, len(by_key))
+        progress = BatchProgress(self._on_progress, kind.completion_tokens, len(by_key))
         self._count(_cost(kind, known.values()) + Usage(requests=len(requests)))
         progress.add(known.values())
         with closing(self._stream(kind, engine, to_send, missing)) as stream:
@@ -260,26 +259,6 @@ class Journal:
     def _count(self, more: Usage) -> None:
         with self._lock:
             self._usage += more
-
-
-class _BatchProgress:
-    """Adds up what the callback of a journal is told about one batch."""
-
-    def __init__(
-        self, callback: Progress | None, completion_tokens: Callable[[Any], int], total: int
-    ) -> None:
-        self._callback = callback
-        self._completion_tokens = completion_tokens
-        self._total = total
-        self._done = 0
-        self._tokens = 0
-
-    def add(self, answers: Collection[Reply] | Collection[Score]) -> None:
-        """Count `answers` and tell the callback."""
-        self._done += len(answers)
-        self._tokens += sum(a.prompt_tokens + self._completion_tokens(a) for a in answers)
-        if self._callback is not None:
-            self._callback(self._done, self._total, self._tokens)
 
 
 def _claim(engine: Engine, waiting: dict[str, bytes], answer: Reply | Score) -> bytes:

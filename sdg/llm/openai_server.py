@@ -11,7 +11,6 @@ import asyncio
 import os
 import re
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import PurePath
@@ -30,9 +29,10 @@ from sdg.llm import (
     ScoreRequest,
 )
 from sdg.llm import openai_wire as wire
-from sdg.llm.background import Give, LoopThread, iterate
+from sdg.llm.background import Give, iterate
 from sdg.llm.http_answer import Answered, Unanswered
 from sdg.llm.http_pool import HttpPool, Limits, ask_once
+from sdg.llm.shared_pool import SharedPool
 
 _WRONG_SET_UP: Final = frozenset({401, 402, 403, 404, 405, 407})
 _FAILED_IN_A_ROW: Final = 20
@@ -40,25 +40,6 @@ _OPENING: Final = threading.Lock()
 
 Asked = TypeVar("Asked", ChatRequest, ScoreRequest)
 Told = TypeVar("Told", Reply, Score)
-
-
-class _Client:
-    """The connections of one engine in this process, shared by its threads."""
-
-    def __init__(self, urls: Sequence[str], headers: Mapping[str, str], limits: Limits) -> None:
-        self.thread = LoopThread()
-        self.pool = self.thread.submit(_opened(urls, headers, limits)).result()
-        # An engine that nobody closes ends its connections when it is forgotten.
-        self.close = weakref.finalize(self, _close, self.thread, self.pool)
-
-
-def _close(thread: LoopThread, pool: HttpPool) -> None:
-    thread.submit(pool.close()).result()
-    thread.stop()
-
-
-async def _opened(urls: Sequence[str], headers: Mapping[str, str], limits: Limits) -> HttpPool:
-    return HttpPool(urls, headers, limits)
 
 
 def _failure(answer: Unanswered) -> str:
@@ -104,7 +85,7 @@ class OpenAIServer(Engine):
     backoff_seconds: float = Field(default=1.0, ge=0)
 
     _told_revision: str | None = PrivateAttr(default=None)
-    _client: _Client | None = PrivateAttr(default=None)
+    _client: SharedPool | None = PrivateAttr(default=None)
 
     @field_validator("base_urls")
     @classmethod
@@ -201,7 +182,7 @@ class OpenAIServer(Engine):
                         raise self._given_up(getattr(answer, "detail", answer.failure))
                 yield answers
 
-    def _open(self) -> _Client:
+    def _open(self) -> SharedPool:
         with _OPENING:
             if self._client is None:
                 limits = Limits(
@@ -212,7 +193,7 @@ class OpenAIServer(Engine):
                     self.deadline_seconds,
                     self.adaptive,
                 )
-                self._client = _Client(self.base_urls, self._headers(), limits)
+                self._client = SharedPool(self.base_urls, self._headers(), limits)
             return self._client
 
     async def _complete_one(self, pool: HttpPool, request: ChatRequest) -> Reply:
