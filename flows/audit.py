@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from data_cards import layout
+from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.layouts import detect
 from data_cards.audit.metric import AuditContext
 from data_cards.audit.open_source import open_source
@@ -20,6 +22,7 @@ from data_cards.audit.reference import read_reference
 from data_cards.audit.run import (
     FINDINGS_FILE,
     METRICS_FILE,
+    REPORT_FILE,
     AuditResult,
     checksums,
     run_audit,
@@ -27,11 +30,12 @@ from data_cards.audit.run import (
 )
 from data_cards.manifest import DataSetManifest
 from flows import resources
+from flows.asking import JournalAsk
 from flows.audit_config import AuditCommandConfig
 from flows.audit_hub import fetch, is_hub_id
 from flows.audit_judge import CascadeJudge
+from flows.card_command import describe_again
 from flows.config import parse_settings, read_settings
-from flows.judging import JournalAsk
 from flows.lock import locked
 from flows.progress import stage_progress
 from flows.workspace import Workspace
@@ -48,7 +52,7 @@ class AuditOutcome:
     """A finished audit, as its files say.
 
     Attributes:
-        folder: Holds `metrics.json` and `findings.parquet`.
+        folder: Holds `report.html`, `metrics.json` and `findings.parquet`.
         figures: What `metrics.json` holds.
         findings: What `findings.parquet` holds.
     """
@@ -63,6 +67,7 @@ class AuditOutcome:
             "directory": str(self.folder),
             "metrics_json": str(self.folder / METRICS_FILE),
             "findings": str(self.folder / FINDINGS_FILE),
+            "report": str(self.folder / REPORT_FILE),
             **self.figures,
         }
 
@@ -121,16 +126,19 @@ def audit(
     Args:
         config: What is measured.
         data_set: A directory or file, or a hub id.
-        folder: Gets `metrics.json` and `findings.parquet`.
+        folder: Gets `report.html`, `metrics.json` and `findings.parquet`.
         space: Keeps the judges' requests; large temporary files lie in it, too.
     """
     space.work.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="audit-", dir=space.work))
     try:
-        result = _measured(config, data_set, scratch, space)
-        write_result(result, folder)
+        result, data = _measured(config, data_set, scratch, space)
+        write_result(result, data, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    home = Path(data_set)
+    if folder.resolve() == (home / layout.AUDIT).resolve():
+        describe_again(home)  # the card states what was found
     return read_outcome(folder)
 
 
@@ -176,7 +184,7 @@ def _skipped(outcome: AuditOutcome, gate: dict[str, Any]) -> str:
 
 def _measured(
     config: AuditCommandConfig, data_set: str, scratch: Path, space: Workspace
-) -> AuditResult:
+) -> tuple[AuditResult, AuditedSet]:
     path, notes = Path(data_set), list[str]()
     if is_hub_id(data_set):
         path = scratch / "hub"
@@ -198,14 +206,8 @@ def _measured(
     files = checksums(source)
     with _progress("open", "rows") as report:
         data = open_source(source, scratch, report=report)
-    return run_audit(
-        data,
-        files,
-        config.chosen,
-        config.limits,
-        context,
-        lambda name: _progress(name, "steps"),
-    )
+    watch = partial(_progress, unit="steps")
+    return run_audit(data, files, config.chosen, config.limits, context, watch), data
 
 
 def _judge(config: AuditCommandConfig, space: Workspace) -> CascadeJudge | None:

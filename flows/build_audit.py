@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_cards import layout, manifest
-from data_cards.audit.run import FINDINGS_FILE, METRICS_FILE
+from data_cards.audit.run import FINDINGS_FILE, METRICS_FILE, REPORT_FILE
 from flows import resources
 from flows.audit import AuditOutcome, audit, failures, read_outcome
 from flows.audit_config import AuditCommandConfig
@@ -92,7 +92,9 @@ def _is_current(record: Path, wanted: str, folder: Path) -> bool:
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    return {name: store.sha256_of(folder / name) for name in (METRICS_FILE, FINDINGS_FILE)}
+    return {
+        name: store.sha256_of(folder / name) for name in (METRICS_FILE, FINDINGS_FILE, REPORT_FILE)
+    }
 
 
 def _figures(found: AuditOutcome) -> dict[str, Any]:

@@ -39,6 +39,16 @@ def render_again(directory: Path, overrides: Sequence[str] = ()) -> Path:
     return directory / layout.CARD
 
 
+def describe_again(directory: Path) -> None:
+    """Render what describes a finished data set again, without checking its rows.
+
+    Raises:
+        DataError: If there is no manifest, or a file cannot be read.
+    """
+    for name, text in descriptions.describe(directory, manifest.load_manifest(directory)).items():
+        store.write_text(directory / name, text)
+
+
 def _check(directory: Path) -> None:
     # A card that is out of date is what the command is for.
     problems = [p for p in verify.verify_data_set(directory) if p.check != "card"]

@@ -24,6 +24,7 @@ from data_cards.probe.leaks import find_leaks
 from data_cards.probe.metrics import RECALL_DEPTH, QueryMetrics, measure
 from data_cards.probe.ranking import rank
 from data_cards.probe.rows import TrainRows, read_train_rows
+from flows.card_command import describe_again
 from flows.config import parse_settings, read_settings
 from flows.progress import advance, stage_progress
 from sdg import store
@@ -106,7 +107,8 @@ def run_probe(
         written = found.results(skipped)
     path = (out or directory / layout.AUDIT) / results.FILE
     store.write_json(path, written.to_json())
-    # Rendering the card again belongs here: `if out is None: render_again(directory)`.
+    if out is None:
+        describe_again(directory)  # the card states what was measured
     return Probed(written, found.measured, path)
 
 

@@ -18,11 +18,13 @@ from data_cards.audit.gates import Gate, GateResult, judge_gates
 from data_cards.audit.measurement import FINDINGS, Measurement
 from data_cards.audit.metric import AuditContext, Metric
 from data_cards.audit.source import Source
+from data_cards.report import render_report
 from sdg import store
 from sdg.errors import ContractError
 
 METRICS_FILE = "metrics.json"
 FINDINGS_FILE = "findings.parquet"
+REPORT_FILE = "report.html"
 FORMAT_VERSION = "0.1.0"
 
 # A metric's name -> a block in which it is measured, and its progress is reported.
@@ -133,8 +135,14 @@ def run_audit(
     )
 
 
-def write_result(result: AuditResult, folder: Path) -> None:
-    """Write `metrics.json` and `findings.parquet`; equal results give equal bytes."""
+def write_result(result: AuditResult, data: AuditedSet, folder: Path) -> None:
+    """Write the report, `findings.parquet` and, last, `metrics.json`; equal results, equal bytes.
+
+    Args:
+        result: Of the audit.
+        data: What was audited; the report shows its rows.
+        folder: Gets the files.
+    """
     table = result.findings.to_arrow()
     schema = pa.schema(
         [
@@ -143,7 +151,10 @@ def write_result(result: AuditResult, folder: Path) -> None:
         ]
     )
     store.write_parquet(folder / FINDINGS_FILE, table.cast(schema))
-    store.write_json(folder / METRICS_FILE, result.to_json())
+    figures = result.to_json()
+    page = render_report(data, figures, result.findings.select(FINDINGS))
+    store.write_text(folder / REPORT_FILE, page)
+    store.write_json(folder / METRICS_FILE, figures)
 
 
 def checksums(source: Source) -> dict[str, str]:
