@@ -116,8 +116,8 @@ def write_directory(directory: Path, rows: Sequence[dict[str, Any]]) -> Path:
     store.write_parquet(
         directory / layout.CORPUS / "corpus-00000-of-00001.parquet", table_of(corpus, CORPUS)
     )
-    parts = tiny.tables()
-    fields = tiny.manifest_fields(parts, parts.queries, directory)
+    made = tiny.tables()
+    fields = tiny.manifest_fields(made, made.queries, directory)
     counts = {"rows_in": len(rows), "kept": len(rows), "rejected": {}}
     cell = {
         "task": "natural_pair",

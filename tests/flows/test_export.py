@@ -35,6 +35,10 @@ def _nasty() -> list[dict[str, Any]]:
     ]
 
 
+def _single(scores: Any) -> Any:
+    return np.array(scores, dtype=np.float32)
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return write_directory(tmp_path / "source", _nasty())
@@ -80,7 +84,7 @@ def test_triplets_come_back_with_ids_texts_and_scores(source: Path) -> None:
         (p["id"], n["id"]) for _, p, n in expected
     ]
     scores = [[p["score"], n["score"]] for _, p, n in expected]
-    assert np.array_equal(np.float32([i["label"] for i in lines]), np.float32(scores))
+    assert np.array_equal(_single([i["label"] for i in lines]), _single(scores))
 
 
 @pytest.mark.parametrize("name", ["n-tuple", "labeled-pair", "labeled-list"])
@@ -112,7 +116,7 @@ def test_flagembedding_lines_hold_the_row_under_every_reader(source: Path) -> No
             assert line["pos"] == [d["text"] for d in positives]
             assert line["neg"] == [d["text"] for d in negatives]
             scores = [d["score"] for d in negatives]
-            assert np.array_equal(np.float32(line["neg_scores"]), np.float32(scores))
+            assert np.array_equal(_single(line["neg_scores"]), _single(scores))
 
 
 def test_tevatron_rows_name_documents_of_its_corpus(source: Path) -> None:
@@ -163,7 +167,7 @@ def test_pylate_lists_resolve_to_texts_with_scores(source: Path) -> None:
         wanted = [*positives, *negatives[:2]]
         assert queries[line["query_id"]] == row["query"]
         assert [texts[i] for i in line["document_ids"]] == [d["text"] for d in wanted]
-        assert np.array_equal(np.float32(line["scores"]), np.float32([d["score"] for d in wanted]))
+        assert np.array_equal(_single(line["scores"]), _single([d["score"] for d in wanted]))
 
 
 def test_beir_judgments_name_queries_and_documents(source: Path) -> None:
