@@ -9,16 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from data_cards import layout
-from data_cards.audit.run import METRICS_FILE
+from data_cards.audit.run import METRICS_FILE, REPORT_FILE
 from data_cards.escape import printable
 from flows.audit import AuditOutcome, read_outcome
 from flows.outcome import RunOutcome
 
 _LONGEST = 160
+_FIGURES = 3  # of a metric; all are in the report
 
 
 def print_audit(outcome: AuditOutcome, console: Console) -> None:
-    """Print every metric's figures, the gates, and the first rows behind each failed gate."""
+    """Print every metric's first figures, the gates, and the first rows behind each failed gate."""
     data = outcome.figures["data"]
     size = f"{data['rows']:,} rows, {data['documents']:,} documents"
     _say(console, f"{data['name']} ({data['layout']}): {size}")
@@ -32,6 +33,7 @@ def print_audit(outcome: AuditOutcome, console: Console) -> None:
     console.print(table)
     _print_gates(outcome, outcome.figures["gates"], console)
     _say(console, f"metrics: {outcome.folder / METRICS_FILE}")
+    _say(console, f"report: {outcome.folder / REPORT_FILE}")
 
 
 def print_failed(outcome: RunOutcome, console: Console) -> None:
@@ -51,7 +53,10 @@ def _print_gates(outcome: AuditOutcome, gates: list[dict[str, Any]], console: Co
 def _figures(metric: dict[str, Any]) -> str:
     if metric["skipped"]:
         return printable(f"skipped: {metric['skipped']}")
-    return "\n".join(printable(_figure(figure)) for figure in metric["figures"])
+    figures = [printable(_figure(figure)) for figure in metric["figures"]]
+    if len(figures) > _FIGURES:
+        figures[_FIGURES:] = [f"… {len(figures) - _FIGURES} more"]
+    return "\n".join(figures)
 
 
 def _figure(figure: dict[str, Any]) -> str:

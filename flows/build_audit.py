@@ -21,6 +21,7 @@ from sdg import store
 from sdg.errors import DataError
 from sdg.ids import fingerprint
 
+_FILES = (METRICS_FILE, FINDINGS_FILE, REPORT_FILE)
 # Says which settings and files the metrics are of.
 _RECORD = "audit.json"
 

@@ -11,6 +11,10 @@ _TELEMETRY_OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }
+_PATIENCE = {
+    # Without a server of its own Prefect starts one; on a busy machine 20 seconds are too few.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
+}
 _QUIET = {
     # Our own message says what went wrong; Prefect would print the same with its own stack.
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -24,5 +28,5 @@ _QUIET = {
 def quiet_third_parties() -> None:
     """Switch telemetry off for good, and logs down unless the user asked for them."""
     os.environ.update(_TELEMETRY_OFF)
-    for name, value in _QUIET.items():
+    for name, value in (_PATIENCE | _QUIET).items():
         os.environ.setdefault(name, value)

@@ -152,7 +152,7 @@ def write_result(result: AuditResult, data: AuditedSet, folder: Path) -> None:
     )
     store.write_parquet(folder / FINDINGS_FILE, table.cast(schema))
     figures = result.to_json()
-    page = render_report(data, figures, result.findings.select(FINDINGS))
+    page = render_report(data, figures, result.findings.select(list(FINDINGS)))
     store.write_text(folder / REPORT_FILE, page)
     store.write_json(folder / METRICS_FILE, figures)
 

@@ -50,6 +50,10 @@ def render_report(data: AuditedSet, metrics: Mapping[str, Any], findings: pl.Dat
         gates=metrics["gates"],
         failed=[gate for gate in metrics["gates"] if not gate["passed"]],
         findings=_finding_counts(metrics["metrics"]),
+        found_by={
+            name: sum(entry["finding_counts"].values())
+            for name, entry in metrics["metrics"].items()
+        },
         languages=_languages(data, findings),
         funnel=funnel_of(data.manifest) if data.manifest is not None else (),
         chart_of=chart_of,
