@@ -6,14 +6,18 @@ import os
 from pathlib import Path
 
 import datasets
+import mlcroissant
+import polars as pl
 import pytest
 from huggingface_hub import DatasetCard
 
+from data_cards import layout
 from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from sdg.assemble import CORPUS
 from sdg.schemas import EXAMPLES, REJECTIONS
 from tests.data_cards import tiny
+from tests.data_cards.croissant_records import issues, plain
 
 OTHERS = [path for path in os.environ.get("PAIRMILL_DATA_SETS", "").split(os.pathsep) if path]
 
@@ -64,3 +68,14 @@ def test_card_is_valid_for_the_hub(directory: Path) -> None:
     card = DatasetCard.load(directory / "README.md")
     assert card.data.license
     assert card.data.to_dict()["configs"][0]["config_name"] == "data"
+
+
+@pytest.mark.parametrize("folder", [layout.DATA, layout.CORPUS, layout.REJECTED, layout.MINERS])
+def test_croissant_gives_every_row_back(directory: Path, folder: str) -> None:
+    files = layout.parquet_files(directory, folder)
+    dataset = mlcroissant.Dataset(directory / layout.CROISSANT)
+    assert issues(dataset)[0] == set()
+    if not files:
+        assert folder not in {record_set.id for record_set in dataset.metadata.record_sets}
+        return
+    assert [plain(r) for r in dataset.records(folder)] == pl.read_parquet(files).to_dicts()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import mlcroissant
 import numpy as np
 import polars as pl
 import pytest
@@ -22,6 +23,7 @@ from mining.bitext import ArrayBlocks, BitextConfig, mine_bitext
 from mining.indexes.exact import ExactIndex
 from mining.vector_file import Floats
 from sdg.errors import ConfigError, DataError
+from tests.data_cards.croissant_records import issues, plain
 from tests.flows.pairs import save, write_jsonl
 from tests.flows.small import pairmill, published
 
@@ -82,6 +84,17 @@ def _config(folder: Path, **changes: Any) -> BitextRunConfig:
 
 def _rows(directory: Path, part: str = "data") -> list[dict[str, Any]]:
     return pl.read_parquet(directory / part / "*.parquet").to_dicts()
+
+
+def test_croissant_gives_the_pairs_back(mined: Path) -> None:
+    dataset = mlcroissant.Dataset(mined / "croissant.json")
+    assert issues(dataset) == (set(), {"citeAs", "datePublished", "version"})
+    for folder in ("data", "rejected"):
+        rows = pl.read_parquet(mined / folder / "*.parquet").to_dicts()
+        assert [plain(record) for record in dataset.records(folder)] == rows
+    assert dataset.metadata.data_use_cases == [
+        "For: training and fine-tuning multilingual embedding models."
+    ]
 
 
 def test_the_pairs_that_stand_out_are_published_with_both_texts(mined: Path) -> None:

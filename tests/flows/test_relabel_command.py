@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from data_cards import manifest
 from data_cards.verify import verify_data_set
+from flows.card_command import render_again
 from flows.outcome import RunOutcome
 from flows.relabel_command import relabel_data_set
 from sdg.errors import ConfigError, DataError
@@ -82,6 +84,20 @@ def test_it_drops_what_was_flagged_and_accounts_for_every_row(
         len(old[i]["negative_ids"]) - len(row["negative_ids"]) for i, row in new.items()
     )
     assert any(fact.text.startswith("rows_short: ") for fact in found.facts)
+
+
+def test_version_and_date_of_the_old_data_set_are_not_the_new_ones(
+    small_data_set: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(small_data_set, source, ignore=shutil.ignore_patterns(".work"))
+    render_again(source, ["version=1.0.0", "date_published=2026-11-21", "biases=[Old news.]"])
+    _run(source, tmp_path)
+    card = manifest.load_manifest(tmp_path / "out").card
+    assert (card.version, card.date_published, card.biases) == ("", None, ("Old news.",))
+    _run(source, tmp_path, card={"version": "1.1.0"})
+    stated = manifest.load_manifest(tmp_path / "out").card
+    assert (stated.version, stated.biases) == ("1.1.0", ())
 
 
 def test_relabel_policy_makes_positives_and_keeps_their_grades(
