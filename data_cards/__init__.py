@@ -1,8 +1,9 @@
 """What a finished data set says about itself: manifest, statistics, card, checks, its rows.
 
-    <DIR>/data  corpus  rejected  +  manifest.json ──► statistics ──► card (README.md)
-                                    │                                  │
-                                    └──────────► verify ◄──────────────┘
+    <DIR>/data  corpus  rejected  +  manifest.json ──► statistics ──► README.md, croissant.json
+                                    │                                  │        ▲
+                                    └──────────► verify ◄──────────────┘     evidence
+                                                                    (DIR/audit, CHANGELOG.md)
 
     layout      names of all paths inside a data set directory, in one place
     manifest    DIR/manifest.json as a typed model; conservation is checked when it is parsed
@@ -10,7 +11,12 @@
     privacy     what a configuration must lose before it is published: secrets, hosts, paths
     breakdown   requested, kept and rejected per task, language pair and generator
     statistics  figures computed from the Parquet files
-    card        manifest + statistics -> README.md, a pure function; a missing fact makes it fail
+    publication what only the publisher can say: version, date, creators, intended use
+    evidence    what audit and probe found, and whether it is about the present files
+    card        manifest + statistics + evidence -> README.md, pure; a missing fact makes it fail
+    croissant   manifest + statistics -> croissant.json, pure: Croissant 1.1 with RAI facts
+    descriptions  both of them
+    diff        what changed between two versions;  changelog  the same as Markdown
     escape      untrusted text inside Markdown
     show        rows for people: kept, or rejected with stage and reason
     verify      every promise of a finished directory, checked on the files themselves
@@ -18,7 +24,7 @@
 Everything here reads; the flow writes, with `sdg.store`:
 
     from sdg import assemble, store
-    from data_cards import breakdown, card, layout, manifest, privacy, records, statistics, verify
+    from data_cards import breakdown, descriptions, layout, manifest, privacy, records, verify
 
     # QUERIES, POSITIVES, NEGATIVES of exactly the rows that survived; DOCUMENTS of the corpus.
     # `requests`, `parsed` (all QUERIES ever parsed) and `rejections`: of the whole run.
@@ -36,7 +42,8 @@ Everything here reads; the flow writes, with `sdg.store`:
     m = manifest.checked_manifest({..., "config": privacy.publishable(config_json),
                                    "cells": cells, "files": manifest.file_records(out)})
     store.write_json(out / layout.MANIFEST, m.to_json())
-    store.write_text(out / layout.CARD, card.render_card(m, statistics.compute_statistics(out)))
+    for name, text in descriptions.describe(out, m).items():
+        store.write_text(out / name, text)
     problems = verify.verify_data_set(out)          # list[Problem], empty if all is well
 
 Signatures:
@@ -62,7 +69,13 @@ Signatures:
         records.stage_record(name, unit, counts: sdg.shards.Counts) -> StageRecord
         privacy.publishable(config: Mapping) -> dict
         statistics.compute_statistics(directory: Path) -> DataSetStatistics
-        card.render_card(manifest, statistics) -> str
+        evidence.read_evidence(directory: Path) -> Evidence
+        evidence.is_current(files: Mapping | None, manifest) -> bool
+        card.render_card(manifest, statistics, evidence) -> str
+        croissant.render_croissant(manifest, statistics) -> str
+        descriptions.describe(directory, manifest) -> dict[str, str]           file name -> text
+        diff.compare_data_sets(old: Path, new: Path, on_rows) -> DataSetDiff
+        changelog.render_changes(diff) -> str
         show.kept_rows(directory, *, split=None, limit=10) -> pa.Table                   EXAMPLES
         show.rejected_rows(directory, *, stage=None, reason=None, limit=10) -> pa.Table  REJECTIONS
         show.describe_row(row: Mapping) -> str;  show.printable(text) -> str
