@@ -162,12 +162,17 @@ def failures(outcome: AuditOutcome) -> list[str]:
             said.append(f"{gate['figure']} was not measured ({_skipped(outcome, gate)})")
             continue
         low, high = gate["low"], gate["high"]
-        interval = "" if low is None else f" (95 % interval {low:.4g} to {high:.4g})"
+        interval = "" if low is None else f" (95 % interval {spelt(low)} to {spelt(high)})"
         said.append(
-            f"{gate['figure']} is {gate['value']:.4g}{interval}, must be {relation} "
-            f"{gate['limit']:g}"
+            f"{gate['figure']} is {spelt(gate['value'])}{interval}, must be {relation} "
+            f"{spelt(gate['limit'])}"
         )
     return said
+
+
+def spelt(value: float) -> str:
+    """Return a figure's number for people."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def _skipped(outcome: AuditOutcome, gate: dict[str, Any]) -> str:

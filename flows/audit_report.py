@@ -11,7 +11,7 @@ from rich.text import Text
 from data_cards import layout
 from data_cards.audit.run import METRICS_FILE, REPORT_FILE
 from data_cards.escape import printable
-from flows.audit import AuditOutcome, read_outcome
+from flows.audit import AuditOutcome, read_outcome, spelt
 from flows.outcome import RunOutcome
 
 _LONGEST = 160
@@ -60,9 +60,9 @@ def _figures(metric: dict[str, Any]) -> str:
 
 
 def _figure(figure: dict[str, Any]) -> str:
-    text = f"{figure['label'] or figure['name'].replace('_', ' ')}: {_number(figure['value'])}"
+    text = f"{figure['label'] or figure['name'].replace('_', ' ')}: {spelt(figure['value'])}"
     if figure["low"] is not None:
-        text += f" ({_number(figure['low'])} to {_number(figure['high'])})"
+        text += f" ({spelt(figure['low'])} to {spelt(figure['high'])})"
     if figure["sample"] != figure["population"]:
         text += f", {figure['sample']:,} of {figure['population']:,} looked at"
     return text
@@ -75,21 +75,15 @@ def _found(metric: dict[str, Any]) -> str:
 
 def _gate(gate: dict[str, Any]) -> str:
     relation = "<=" if gate["bound"] == "max" else ">="
-    value = "not measured" if gate["value"] is None else _number(gate["value"])
-    interval = (
-        "" if gate["low"] is None else f" ({_number(gate['low'])} to {_number(gate['high'])})"
-    )
-    return f"{gate['figure']} {value}{interval} {relation} {gate['limit']:g}"
+    value = "not measured" if gate["value"] is None else spelt(gate["value"])
+    interval = "" if gate["low"] is None else f" ({spelt(gate['low'])} to {spelt(gate['high'])})"
+    return f"{gate['figure']} {value}{interval} {relation} {spelt(gate['limit'])}"
 
 
 def _row(row: dict[str, Any]) -> str:
     ids = [row[name] for name in ("query_id", "doc_id") if row[name]]
     text = f"{' '.join(ids)} {row['reason']} {row['detail']}".strip()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def _say(console: Console, text: str) -> None:

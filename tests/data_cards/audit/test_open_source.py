@@ -107,7 +107,7 @@ def _lists(
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(rows=_rows(), block_rows=st.integers(1, 7))
 def test_rows_with_odd_texts_open_as_in_memory(rows: list[dict[str, Any]], block_rows: int) -> None:
     examples = pa.Table.from_pylist(rows, schema=EXAMPLES)
