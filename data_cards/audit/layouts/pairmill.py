@@ -116,18 +116,27 @@ def _blocks(tables: Sequence[Table], block_rows: int) -> Iterator[Block]:
 
 
 def _block(table: Table, lines: Lines) -> Block:
-    frame = lines.frame
-    for name, kind in _LISTS.items():
-        side = name.partition("_")[0].removesuffix("s")
-        if name not in frame.columns:
-            # One null per document.
-            blank = pl.lit(None, kind.inner).repeat_by(pl.col(f"{side}_ids").list.len())
-            frame = frame.with_columns(blank.cast(kind).alias(name))
-    frame = frame.with_columns(pl.col(name).fill_null([]) for name in _LISTS)
+    named = pl.col("positive_ids", "negative_ids").fill_null([])
+    frame = lines.frame.with_columns(named).with_columns(
+        *(
+            _filled(lines.frame, name, f"{name.partition('_')[0].rstrip('s')}_ids")
+            for name in _LISTS
+        ),
+        _filled(lines.frame, "relevance", "positive_ids", "negative_ids"),
+    )
     if "split" not in frame.columns:
         frame = frame.with_columns(split=pl.lit(table.split))
     _check_lengths(table, frame)
     return Block(conform(_provenance(frame), GIVEN_ROWS), _links(frame))
+
+
+def _filled(frame: pl.DataFrame, name: str, *ids: str) -> pl.Expr:
+    """Return the list `name`; where there is none, one null per document."""
+    kind = _COLUMNS[name]
+    length = pl.sum_horizontal(pl.col(column).list.len() for column in ids)
+    blank = pl.lit(None, kind.inner).repeat_by(length)
+    given = [name] if name in frame.columns else []
+    return pl.coalesce(*given, blank).cast(kind).alias(name)
 
 
 def _provenance(frame: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +153,7 @@ def _provenance(frame: pl.DataFrame) -> pl.DataFrame:
 def _links(frame: pl.DataFrame) -> pl.DataFrame:
     rows = frame.with_row_index("row")
     num_positives = pl.col("positive_ids").list.len()
-    grades = pl.col("relevance") if "relevance" in frame.columns else None
+    grades = pl.col("relevance")
     parts = []
     for side, role in (("positive", POSITIVE), ("negative", NEGATIVE)):
         ids = pl.col(f"{side}_ids")
@@ -156,10 +165,10 @@ def _links(frame: pl.DataFrame) -> pl.DataFrame:
             "rank": pl.col(f"{side}_ranks"),
             "source": pl.col(f"{side}_sources"),
             "place": pl.int_ranges(0, ids.list.len(), dtype=pl.Int32),
+            "grade": grades.list.slice(0, num_positives)
+            if role == POSITIVE
+            else grades.list.slice(num_positives),
         }
-        if grades is not None:
-            first = grades.list.slice(0, num_positives)
-            lists["grade"] = first if role == POSITIVE else grades.list.slice(num_positives)
         flat = rows.filter(ids.list.len() > 0).select("row", **lists).explode(list(lists))
         parts.append(flat.with_columns(role=pl.lit(role), score=pl.col("score").fill_nan(None)))
     links = pl.concat(parts).sort("row", "role", "place")
@@ -177,8 +186,7 @@ def _check_lengths(table: Table, frame: pl.DataFrame) -> None:
     wanted = {
         name: num_positives if name.startswith("positive") else num_negatives for name in _LISTS
     }
-    if "relevance" in frame.columns:
-        wanted["relevance"] = num_positives + num_negatives
+    wanted["relevance"] = num_positives + num_negatives
     for name, length in wanted.items():
         wrong = frame.filter(pl.col(name).list.len() != length)
         if wrong.height:

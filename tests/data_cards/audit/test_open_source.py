@@ -158,6 +158,30 @@ def test_a_document_whose_lists_differ_in_length_is_refused(tmp_path: Path) -> N
         open_source(Pairmill().source(tmp_path), tmp_path)
 
 
+def test_lists_that_are_null_or_not_there_say_nothing_of_each_document(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "query_id": ["q1", "q2"],
+            "query": ["x", "y"],
+            "positive_ids": [["a"], ["a"]],
+            "positives": [["one"], ["one"]],
+            "negative_ids": [["b", "c"], None],
+            "negatives": [["two", "three"], None],
+            "negative_scores": pa.array([None, None], pa.list_(pa.float32())),
+            "relevance": pa.array([None, [3]], pa.list_(pa.int8())),
+        }
+    )
+    store.write_parquet(tmp_path / "validation.parquet", table)
+    found = open_source(Pairmill().source(tmp_path), tmp_path)
+    assert found.links.select("row", "document", "score", "grade").rows() == [
+        (0, 0, None, None),
+        (0, 1, None, None),
+        (0, 2, None, None),
+        (1, 0, None, 3),
+    ]
+    assert found.rows["split"].to_list() == ["validation", "validation"]
+
+
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     store.write_parquet(tmp_path / "rows.parquet", EXAMPLES.empty_table())
     with pytest.raises(DataError, match="must hold at least one row"):
