@@ -79,7 +79,7 @@ def test_n_tuples_are_read_in_the_order_of_their_numbers_without_empty_places(
             "negative_10": "n10",
             "negative_2": "n2",
             "negative_1": None,
-            "scores": [0.9, 0.1, 0.2, 0.3],
+            "scores": [0.5, 0.125, 0.25, 0.75],
         }
     ]
     path = _lines(tmp_path / "set/dev/rows.jsonl", [*rows, "", *rows]).parent.parent
@@ -87,9 +87,9 @@ def test_n_tuples_are_read_in_the_order_of_their_numbers_without_empty_places(
     assert data.rows["split"].to_list() == ["dev", "dev"]
     assert data.rows["query_id"].to_list() == ["dev/rows.jsonl:1", "dev/rows.jsonl:3"]
     assert _links(data)[:3] == [
-        ("a", "p", POSITIVE, 0, pytest.approx(0.9), None),
-        ("a", "n2", NEGATIVE, 0, pytest.approx(0.2), None),
-        ("a", "n10", NEGATIVE, 1, pytest.approx(0.3), None),
+        ("a", "p", POSITIVE, 0, 0.5, None),
+        ("a", "n2", NEGATIVE, 0, 0.25, None),
+        ("a", "n10", NEGATIVE, 1, 0.75, None),
     ]
     assert "2 places for documents are null and were left out" in data.notes
 
@@ -129,7 +129,7 @@ def test_splits_come_from_the_names_of_files_and_are_read_in_order(tmp_path: Pat
 
 
 def test_flag_embedding_keeps_scores_ids_and_prompts(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "query": "a",
             "pos": ["p"],
