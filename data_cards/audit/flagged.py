@@ -30,7 +30,8 @@ def measure_flags(
         context: Says how many findings are listed.
     """
     figures = _shares(data, flags["place"].to_numpy(), "")
-    lines, findings, counts = [], [], {}
+    lines: list[tuple[str | int | float, ...]] = []
+    findings, counts = [], {}
     for kind in kinds:
         own = flags.filter(pl.col("kind") == kind)
         of_kind = _shares(data, own["place"].to_numpy(), f"{kind}_")

@@ -63,6 +63,8 @@ class Languages(Metric):
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return `wrong_language_share` per side, or the detected mix where none is declared."""
+        if data.rows.is_empty():
+            return Measurement(skipped="the data set has no rows")
         drawn = []
         for name in SIDES:
             side = side_of(data, name)

@@ -52,6 +52,8 @@ class NearDuplicates(Metric):
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share of different queries and documents that nearly equal another one."""
+        if data.rows.is_empty() or data.documents.is_empty():
+            return Measurement(skipped="the data set has no rows or no documents")
         queries = self._pairs(data, data.rows["query"].to_numpy(), "query", context)
         documents = self._pairs(data, document_texts(data), "document", context)
         leaks = _leaks(data, queries)
