@@ -62,7 +62,7 @@ def shingles_of(texts: Sequence[str], length: int) -> Shingles:
     return Shingles(_mix(hashes), offsets)
 
 
-def band_keys(shingles: Shingles, jaccard: float) -> Hashes:
+def band_keys(shingles: Shingles, jaccard: float, permutations: int = NUM_PERMUTATIONS) -> Hashes:
     """Return the keys under which texts with Jaccard >= `jaccard` meet with probability >= 0.99.
 
     Two texts are candidates if they have the same key in the same band (column).
@@ -70,14 +70,15 @@ def band_keys(shingles: Shingles, jaccard: float) -> Hashes:
     Args:
         shingles: Of N texts.
         jaccard: In (0, 1].
+        permutations: Digests per text: fewer take less time and propose more pairs in vain.
 
     Returns:
-        (N, B) uint64, deterministic; B depends on `jaccard` only.
+        (N, B) uint64, deterministic; B depends on `jaccard` and `permutations` only.
     """
-    rows_per_band = _rows_per_band(jaccard)
-    num_bands = NUM_PERMUTATIONS // rows_per_band
+    rows_per_band = _rows_per_band(jaccard, permutations)
+    num_bands = permutations // rows_per_band
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        shingles.hashes, shingles.offsets, NUM_PERMUTATIONS, _MINHASH_SEED
+        shingles.hashes, shingles.offsets, permutations, _MINHASH_SEED
     )
     if len(shingles.offsets) == 1:
         return np.empty((0, num_bands), dtype=np.uint64)
@@ -95,14 +96,14 @@ def real_jaccard(left: Hashes, right: Hashes) -> float:
     return (len(left) + len(right) - len(union)) / len(union) if len(union) else 1.0
 
 
-def _rows_per_band(jaccard: float) -> int:
+def _rows_per_band(jaccard: float, permutations: int = NUM_PERMUTATIONS) -> int:
     """Return the most digests per band that still find a pair at `jaccard` with enough recall.
 
     A pair meets with probability 1 - (1 - j**rows)**bands; more rows mean fewer false candidates.
     """
     best = 1
     for rows in range(1, 33):
-        missed = (1 - jaccard**rows) ** (NUM_PERMUTATIONS // rows)
+        missed = (1 - jaccard**rows) ** (permutations // rows)
         if 1 - missed >= _MINIMUM_RECALL:
             best = rows
     return best

@@ -1,4 +1,4 @@
-"""One pass over every different text, in blocks, on a few threads."""
+"""One pass over texts, in blocks, on a few threads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from data_cards.audit.audited_set import Texts
@@ -15,7 +17,7 @@ from data_cards.audit.metric import AuditContext
 
 T = TypeVar("T")
 
-_BLOCK_TEXTS = 32_768
+_BLOCK_TEXTS = 16_384
 _MOST_THREADS = 8
 
 
@@ -32,15 +34,45 @@ def scan_texts(
         look: Called with the place of the block's first text, and the block; must not keep state.
         context: Whose `report` is told how far it is.
     """
+    yield from _looked(texts.blocks(_BLOCK_TEXTS), look, len(texts), context)
+
+
+def scan_some(
+    texts: Texts,
+    places: npt.NDArray[np.int64],
+    look: Callable[[int, pl.Series], T],
+    context: AuditContext,
+) -> Iterator[T]:
+    """Yield what `look` returns for each block of the texts at `places`, as `scan_texts` does.
+
+    Args:
+        texts: All different texts.
+        places: (T,) which of them.
+        look: Called with the number of texts before the block, and the block.
+        context: Whose `report` is told how far it is.
+    """
+    blocks = (
+        (first, pl.Series(texts.take(places[first : first + _BLOCK_TEXTS]), dtype=pl.String))
+        for first in range(0, len(places), _BLOCK_TEXTS)
+    )
+    yield from _looked(blocks, look, len(places), context)
+
+
+def _looked(
+    blocks: Iterator[tuple[int, pl.Series]],
+    look: Callable[[int, pl.Series], T],
+    total: int,
+    context: AuditContext,
+) -> Iterator[T]:
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     waiting: deque[tuple[int, Future[T]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for first, block in texts.blocks(_BLOCK_TEXTS):
+        for first, block in blocks:
             waiting.append((first + len(block), pool.submit(look, first, block)))
             if len(waiting) > threads:
-                yield _next(waiting, len(texts), context)
+                yield _next(waiting, total, context)
         while waiting:
-            yield _next(waiting, len(texts), context)
+            yield _next(waiting, total, context)
 
 
 def _next(waiting: deque[tuple[int, Future[T]]], total: int, context: AuditContext) -> T:

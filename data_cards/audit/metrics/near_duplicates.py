@@ -14,12 +14,14 @@ from data_cards.audit.held_out import is_held_out
 from data_cards.audit.measurement import Figure, Measurement, findings_of, share
 from data_cards.audit.metric import METRICS, AuditContext, Metric
 from data_cards.audit.sides import Places, document_texts
+from data_cards.audit.text_scan import scan_some
 from sdg.shingles import Hashes, Shingles, band_keys
 
 if TYPE_CHECKING:
     from mining.word_sets import WordSets
 
-_BLOCK_TEXTS = 16_384
+# Half of what the corpus stage takes: every proposed pair is verified anyway.
+_PERMUTATIONS = 128
 # Texts in front of it in the same bucket that each text is compared with.
 _NEIGHBOURS = 8
 
@@ -48,7 +50,7 @@ class NearDuplicates(Metric):
     jaccard: float = Field(default=0.8, ge=0.3, lt=1)
     document_run: int = Field(default=24, ge=1)
     query_run: int = Field(default=5, ge=1)
-    sample: int = Field(default=1_000_000, ge=1)
+    sample: int = Field(default=500_000, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share of different queries and documents that nearly equal another one."""
@@ -134,14 +136,16 @@ class NearDuplicates(Metric):
         self, data: AuditedSet, texts: Places, run: int, context: AuditContext
     ) -> tuple[Hashes, Hashes]:
         """Return (T, B) band keys of the texts, and (T,) keys of the folded texts."""
-        bands, keys = [], []
-        for start in range(0, len(texts), _BLOCK_TEXTS):
-            block = _folded(data, texts[start : start + _BLOCK_TEXTS])
-            sets = _sets_of(block, run)
+
+        def look(first: int, block: pl.Series) -> tuple[Hashes, Hashes]:
+            del first
+            same = folded(block)
+            sets = _sets_of(same, run)
             shingles = Shingles(sets.hashes, sets.starts.astype(np.uint64))
-            bands.append(band_keys(shingles, self.jaccard))
-            keys.append(block.hash(seed=0).to_numpy())
-            context.report(min(start + _BLOCK_TEXTS, len(texts)), len(texts))
+            bands = band_keys(shingles, self.jaccard, _PERMUTATIONS)
+            return bands, same.hash(seed=0).to_numpy()
+
+        bands, keys = zip(*scan_some(data.texts, texts, look, context), strict=True)
         return np.concatenate(bands), np.concatenate(keys)
 
     def _findings(
