@@ -22,11 +22,11 @@ def test_each_query_weighs_the_same_wherever_its_words_stand() -> None:
 
 
 def test_words_of_many_positives_short_positives_and_later_positives_do_not_count() -> None:
-    rows = [example(f"the c{n}0", [f"the {_ten(f'c{n}')}"]) for n in range(20)]
+    rows = [example(f"the c{n}0", [f"{_ten(f'c{n}')} the"]) for n in range(20)]
     data = written(*rows, example("short", ["a short one"]), example("z9", ["x " * 12, _ten("z")]))
     measured = AnswerPosition().measure(data, AuditContext())
     assert measured.figure("rows_with_match_share").value == 20 / 22
-    # "the" stands at 0 of 11 everywhere and does not count; the number stands at 1 of 11.
+    # "the" stands at the end everywhere and does not count; what counts stands first.
     assert measured.histograms[0].bars[0].height == 1
 
 

@@ -34,10 +34,12 @@ def test_pairs_and_documents_are_compared_by_their_words() -> None:
 
 
 def test_a_document_that_is_positive_of_one_row_and_negative_of_another_contradicts() -> None:
-    data = written(example("q", ["a"], ["b"]), example("Q!", ["c"], ["A", "d"]))
+    data = written(
+        example("q", ["a"], ["b"]), example("Q!", ["c"], ["A", "d"]), example("r", ["b"], ["c"])
+    )
     measured = Duplicates().measure(data, AuditContext())
     assert found(measured.findings, "negative_is_positive_of_the_query") == [(1, 3)]
-    assert measured.figure("contradictory_negative_share").value == 1 / 3
+    assert measured.figure("contradictory_negative_share").value == 1 / 4
 
 
 def test_queries_positives_and_groups_are_held_against_other_splits() -> None:
