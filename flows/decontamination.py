@@ -5,6 +5,7 @@ What matches leaves no text behind: not in a prompt, and not in rejected/, which
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -23,13 +24,16 @@ from sdg.contaminated import (
 )
 from sdg.decontaminate import BlockList
 from sdg.evaluation_sets import DecontaminateConfig, open_block_list
+from sdg.ids import canonical_json
 from sdg.schemas import StageResult, reject_rows
 from sdg.shards import Counts, Outcome, Shard, finish
 
 DOCUMENT_STAGE, QUERY_STAGE = "decontaminate_documents", "decontaminate"
 
 # What a rejection must not repeat: the words of an evaluation set.
-_TEXTS = ("text", "title", "natural_texts", "query")
+_TEXTS = ("text", "title", "natural_texts", "query", "reply")
+# Rejections compared at a time.
+_BLOCK = 65_536
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +135,30 @@ def decontaminate_rows(
         ),
         compute,
     )
+
+
+def without_evaluation_texts(rejections: pa.Table, config: DecontaminateConfig) -> pa.Table:
+    """Return REJECTIONS of all stages in which none repeats a text of an evaluation set.
+
+    Rows that stopped for another reason, before they were compared, may hold one.
+    """
+    if not config.against or not rejections.num_rows:
+        return rejections
+    frame = pl.DataFrame(rejections)
+    is_held = pl.Series([False]).new_from_index(0, frame.height)
+    for name in _TEXTS:
+        texts = frame["row"].str.json_path_match(f"$.{name}").fill_null("")
+        matches = block_list(config).match_blocks(
+            (first, texts.slice(first, _BLOCK)) for first in range(0, len(texts), _BLOCK)
+        )
+        is_held = is_held | pl.Series(range(frame.height)).is_in(matches["text"].implode())
+    held = [
+        canonical_json({k: v for k, v in json.loads(row).items() if k not in _TEXTS})
+        for row in frame["row"].filter(is_held)
+    ]
+    rows = frame["row"].scatter(is_held.arg_true(), held) if held else frame["row"]
+    said = frame["detail"].zip_with(~is_held, pl.Series(["held back: evaluation data"]))
+    return frame.with_columns(row=rows, detail=said).to_arrow().cast(rejections.schema)
 
 
 def decontamination_record(

@@ -24,7 +24,11 @@ from data_cards import (
     verify,
 )
 from flows.config import RunConfig
-from flows.decontamination import decontamination_record, identity_of_sets
+from flows.decontamination import (
+    decontamination_record,
+    identity_of_sets,
+    without_evaluation_texts,
+)
 from flows.figures import content_figures
 from flows.judge_records import judge_record, judge_rules, judge_sampling
 from flows.judging import concat, judges_identity
@@ -190,6 +194,8 @@ def publish(
     staging = directory / layout.WORK / "publish"
     shutil.rmtree(staging, ignore_errors=True)
     tables = _final_tables(finished)
+    wordless = without_evaluation_texts(tables.rejections, config.decontaminate)
+    tables = tables._replace(rejections=wordless)
     corpus = Documents([shard.folder / "kept.parquet" for shard in finished.documents])
     write_rows(config.assemble, staging, corpus, tables)
     described = _describe(config, staging, finished, stages, tables)

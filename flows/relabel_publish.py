@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from data_cards import layout, manifest
 from data_cards.manifest import DataSetManifest
 from flows import published
+from flows.decontamination import without_evaluation_texts
 from flows.judging import concat
 from flows.outcome import RunOutcome, StageOutcome
 from flows.publish import FinalTables, finish_directory, write_rows
@@ -126,6 +127,7 @@ def _final_tables(existing: Existing, finished: FinishedRows, new: pa.Table) -> 
     )
     old = published.read_rejections(existing.directory)
     rejections = pa.concat_tables([old, new]).combine_chunks()
+    rejections = without_evaluation_texts(rejections, existing.config.decontaminate)
     return FinalTables(queries, positives, negatives, rejections, _grades(finished))
 
 

@@ -27,7 +27,7 @@ import pyarrow as pa
 from sdg.errors import ConfigError
 from sdg.ids import comparison_key
 from sdg.text_codes import folded_words
-from sdg.words import explode_words, split_words
+from sdg.words import SPACELESS
 
 Kind = Literal["query", "document"]
 Hashes = npt.NDArray[np.uint64]
@@ -116,8 +116,9 @@ class BlockList:
             schema={"set": pl.Int64, "item_id": pl.String, "kind": pl.String},
         )
         texts = pl.Series("text", [t for one in sets for t in one.texts], dtype=pl.String)
-        self._keys = self._first_of_each(_keys(texts), np.arange(len(texts)))
-        hashes, owners = _runs(texts, ngram_words)
+        folded = folded_words(texts)
+        self._keys = self._first_of_each(_keys(folded), np.arange(len(texts)))
+        hashes, owners = _runs(folded, ngram_words)
         runs = self._first_of_each(pl.Series("hash", hashes, dtype=pl.UInt64), owners)
         self._runs = runs.rename({"text": "hash"}).sort("hash", "item")
         self._sorted = self._runs["hash"].unique().sort().to_numpy()
@@ -137,11 +138,12 @@ class BlockList:
         """
         given: Any = texts
         series = pl.Series("text", given, dtype=pl.String)
-        keys = pl.DataFrame({"place": np.arange(len(series)), "text": _keys(series)})
+        folded = folded_words(series)
+        keys = pl.DataFrame({"place": np.arange(len(series)), "text": _keys(folded)})
         equal = keys.join(self._keys, on="text").select(
             text="place", item="item", rule=pl.lit("equal_text")
         )
-        hashes, owners = _runs(series, self.ngram_words)
+        hashes, owners = _runs(folded, self.ngram_words)
         maybe = self._may_hold[hashes & np.uint64(len(self._may_hold) - 1)]
         hashes, owners = hashes[maybe], owners[maybe]
         places = np.searchsorted(self._sorted, hashes)
@@ -188,17 +190,23 @@ class BlockList:
         return first.select("text", pl.col("item").cast(pl.Int64)).drop_nulls()
 
 
-def _keys(texts: pl.Series) -> pl.Series:
+def _keys(folded: pl.Series) -> pl.Series:
     """Return the code of each text's letters; null for the empty text, which equals nothing."""
-    letters = folded_words(texts).str.replace_all(" ", "", literal=True)
+    letters = folded.str.replace_all(" ", "", literal=True)
     return letters.hash().zip_with(letters != "", pl.Series([None], dtype=pl.UInt64))
 
 
-def _runs(texts: pl.Series, length: int) -> tuple[Hashes, Rows]:
+def _runs(folded: pl.Series, length: int) -> tuple[Hashes, Rows]:
     """Return the hash of every run of `length` words, and the place of its text."""
-    words = explode_words(split_words(texts.to_arrow()))
-    rows = words["row"].to_numpy().astype(np.int64)
-    codes = words["word"].hash().to_numpy()
+    is_spaceless = folded.str.contains(f"[{SPACELESS}]")
+    if is_spaceless.any():
+        # As everywhere, a character of a script without spaces is a word of its own.
+        apart = folded.str.replace_all(f"([{SPACELESS}])", " $1 ").str.replace_all(" +", " ")
+        folded = folded.zip_with(~is_spaceless, apart.str.strip_chars())
+    words = folded.str.split(" ")
+    counts = words.list.len().to_numpy()
+    rows = np.repeat(np.arange(len(folded)), counts)
+    codes = words.explode(empty_as_null=True).hash().to_numpy()
     if len(codes) < length:
         return np.zeros(0, np.uint64), np.zeros(0, np.int64)
     num = len(codes) - length + 1

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = rf"[{_SPACELESS}]|[\w--[{_SPACELESS}]]+"
+# Of a regular expression: one character of a script without spaces between words.
+SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = rf"[{SPACELESS}]|[\w--[{SPACELESS}]]+"
 
 # ISO 15924 codes whose texts have no spaces between words.
 SPACELESS_SCRIPTS = frozenset({"Hani", "Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai"})

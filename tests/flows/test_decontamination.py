@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from flows.build import run_build
+from flows.decontamination import without_evaluation_texts
 from flows.relabel_command import decontaminate_data_set
 from sdg.errors import DataError
+from sdg.evaluation_sets import DecontaminateConfig, EvaluationSource
+from sdg.schemas import REJECTIONS
 from tests.flows.small import documents, published, settings, write_config, write_corpus
 from tests.sdg.test_decontaminate import write_beir
 
@@ -82,6 +86,34 @@ def test_a_finished_data_set_is_cleaned_into_a_copy(small_data_set: Path, tmp_pa
     assert sum(found.decontamination.sets[0].stopped.values()) == rows.height - left.height
     again = decontaminate_data_set(small_data_set, [str(held)], tmp_path / "out", WHOLE)
     assert again.was_current and not outcome.was_current
+
+
+def test_rows_that_stopped_earlier_keep_no_text_of_an_evaluation_set(tmp_path: Path) -> None:
+    held = write_beir(tmp_path / "held", {"q1": "what is it", "q2": "x"}, {"d1": "y", "d2": "z"})
+    config = DecontaminateConfig(against=(EvaluationSource(path=str(held)),))
+    rows = [
+        {"query": "What is it?", "request_id": "r1"},
+        {"query": "another", "request_id": "r2"},
+        {"text": "Y", "doc_id": "d"},
+    ]
+    table = pa.table(
+        {
+            "row_id": ["a", "b", "c"],
+            "stage": ["gate"] * 3,
+            "reason": ["too_short"] * 3,
+            "detail": ["What is it?", "another", "Y"],
+            "row": [json.dumps(row) for row in rows],
+        },
+        schema=REJECTIONS,
+    )
+    found = without_evaluation_texts(table, config).to_pylist()
+    assert [json.loads(row["row"]) for row in found] == [
+        {"request_id": "r1"},
+        {"query": "another", "request_id": "r2"},
+        {"doc_id": "d"},
+    ]
+    held_back = "held back: evaluation data"
+    assert [row["detail"] for row in found] == [held_back, "another", held_back]
 
 
 def test_a_missing_evaluation_set_stops_the_run(small_data_set: Path, tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ def test_thirteen_words_in_a_row_count_and_twelve_do_not() -> None:
     assert _matches(blocked, " ".join([*words[5:11], "x", *words[11:18]])) == []
 
 
+def test_characters_of_scripts_without_spaces_are_words() -> None:
+    text = "東京は日本の首都であり世界最大の都市圏です"
+    blocked = BlockList([_set(text)])
+    assert _matches(blocked, f"問い: {text[3:16]}？") == [(0, 0, "shared_words")]
+    assert _matches(blocked, f"問い: {text[3:15]}？") == []
+
+
 def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
     blocked = BlockList([_set(PASSAGE)])
     words = PASSAGE.split()

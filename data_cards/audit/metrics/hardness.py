@@ -55,7 +55,7 @@ class Hardness(Metric):
     )
     too_easy: float = Field(default=0.5, gt=0, lt=1)
     too_hard: float = Field(default=0.95, gt=0, le=1)
-    sample_rows: int = Field(default=500, ge=1)
+    sample_rows: int = Field(default=250, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the profile; skipped without negatives, or with neither scores nor encoder."""

@@ -37,7 +37,7 @@ class PositiveRank(Metric):
         "answer their query."
     )
     sample_queries: int = Field(default=500, ge=1)
-    max_documents: int = Field(default=10_000, ge=1)
+    max_documents: int = Field(default=5_000, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return shares and the histogram of ranks; skipped without encoder or positives."""
