@@ -103,8 +103,8 @@ def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
     if not config.decontaminate.against:
         return Corpus(pieces, documents, documents)
     found = run.once(tasks.find_contaminated, space, config.decontaminate, documents)
-    calls = [(space, found, shard) for shard in documents]
-    clean = run.stage(DOCUMENT_STAGE, "pieces", tasks.drop_contaminated, calls)
+    dropping = [(space, found, shard) for shard in documents]
+    clean = run.stage(DOCUMENT_STAGE, "pieces", tasks.drop_contaminated, dropping)
     return Corpus(pieces, documents, clean)
 
 

@@ -105,8 +105,8 @@ def relabel_existing_rows(existing: Existing, space: Workspace) -> RunOutcome:
     rows, rejecting = read.rows, list[Shard]()
     if config.decontaminate.against:
         found = run.once(tasks.find_contaminated, space, config.decontaminate, read.documents)
-        calls = [(space, config.decontaminate, r, found) for r in rows]
-        clean = run.stage(QUERY_STAGE, "rows", tasks.decontaminate_rows, calls)
+        checks = [(space, config.decontaminate, r, found) for r in rows]
+        clean = run.stage(QUERY_STAGE, "rows", tasks.decontaminate_rows, checks)
         rejecting += clean
         rows = [r._replace(positives=c, negatives=c) for r, c in zip(rows, clean, strict=True)]
     if config.relabel.enabled:

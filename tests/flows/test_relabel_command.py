@@ -199,7 +199,7 @@ def test_a_damaged_data_set_is_refused(small_data_set: Path, tmp_path: Path) -> 
     ("change", "message"),
     [
         ({"judge": {"judges": []}}, "must name at least one judge"),
-        ({"judge": {"enabled": False}}, "`judge` or `relabel` must be given"),
+        ({"judge": {"enabled": False}}, "`judge`, `relabel` or `decontaminate` must be given"),
         ({"generators": {}}, "'reader' is not"),
         ({"relabel": {"engine": "reader", "hard_negative": "last_ranked"}}, "must be none"),
         ({"juge": {}}, "Did you mean `judge`"),

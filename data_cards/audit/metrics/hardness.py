@@ -89,30 +89,35 @@ class Hardness(Metric):
                     _LABELS,
                 ),
             ),
-            findings=pl.concat(
-                [
-                    findings_of(
-                        self.name,
-                        "above_share_of_positive_score",
-                        rows=hard["row"],
-                        documents=hard["document"],
-                        values=hard["ratio"],
-                        at_most=context.max_findings,
-                    ),
-                    findings_of(
-                        self.name,
-                        "all_negatives_too_easy",
-                        rows=easy["row"],
-                        values=1 - easy["ratio"],
-                        at_most=context.max_findings,
-                    ),
-                ]
-            ),
+            findings=self._findings(easy, hard, context),
             finding_counts={
                 "above_share_of_positive_score": hard.height,
                 "all_negatives_too_easy": easy.height,
             },
             notes=_notes(scored.note, unusable),
+        )
+
+    def _findings(
+        self, easy: pl.DataFrame, hard: pl.DataFrame, context: AuditContext
+    ) -> pl.DataFrame:
+        return pl.concat(
+            [
+                findings_of(
+                    self.name,
+                    "above_share_of_positive_score",
+                    rows=hard["row"],
+                    documents=hard["document"],
+                    values=hard["ratio"],
+                    at_most=context.max_findings,
+                ),
+                findings_of(
+                    self.name,
+                    "all_negatives_too_easy",
+                    rows=easy["row"],
+                    values=1 - easy["ratio"],
+                    at_most=context.max_findings,
+                ),
+            ]
         )
 
     def _scored(self, data: AuditedSet, context: AuditContext) -> _Scored:

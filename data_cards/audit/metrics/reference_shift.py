@@ -62,12 +62,7 @@ class ReferenceShift(Metric):
             return Measurement(
                 skipped=f"fewer than {_FEWEST} generated queries or {_FEWEST} reference texts"
             )
-        drawn = context.sample("reference_shift reference", available, self.sample)
-        if context.reference:
-            texts = [context.reference[place] for place in drawn]
-            reference = checked_vectors(context.encoder, texts, "query")
-        else:
-            reference = encode_texts(data, context.encoder, people[drawn], "query")
+        reference = self._reference(data, context, people)
         mine = rows[context.sample("reference_shift", len(rows), self.sample)]
         places = data.rows["query"].to_numpy()[mine]
         generated = encode_texts(data, context.encoder, places, "query")
@@ -99,6 +94,19 @@ class ReferenceShift(Metric):
             finding_counts={"outside_reference": int((depths < human.min()).sum())},
             notes=(f"Compared with {len(human)} texts of {of}, by {context.encoder.name}.",),
         )
+
+    def _reference(
+        self, data: AuditedSet, context: AuditContext, people: npt.NDArray[np.int32]
+    ) -> Floats:
+        """Return vectors of a sample of the given texts, else of the queries at `people`."""
+        if context.encoder is None:
+            return np.zeros((0, 1), np.float32)
+        available = len(context.reference) or len(people)
+        drawn = context.sample("reference_shift reference", available, self.sample)
+        if not context.reference:
+            return encode_texts(data, context.encoder, people[drawn], "query")
+        texts = [context.reference[place] for place in drawn]
+        return checked_vectors(context.encoder, texts, "query")
 
 
 def _depths(vectors: Floats, reference: Floats) -> Depths:
