@@ -87,7 +87,7 @@ def _audit(folder: Path) -> str:
     context = AuditContext(scratch=scratch)
     result = run_audit(data, files, AuditConfig().chosen, (), context, watch)
     with _measured("write", cells):
-        write_result(result, folder / "audit")
+        write_result(result, data, folder / "audit")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _MIB
     cells.append(_line("all", time.perf_counter() - start, peak))
     skipped = [name for name, found in result.measurements.items() if found.skipped]

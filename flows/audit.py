@@ -42,6 +42,7 @@ from flows.workspace import Workspace
 from mining.encoders import ENCODERS, Encoder
 from sdg import store
 from sdg.errors import BackendError, ConfigError, DataError
+from sdg.evaluation_sets import read_evaluation_set
 
 # Findings shown of a failed gate; all listed ones are in the file.
 _SHOWN = 5
@@ -206,6 +207,7 @@ def _measured(
         encoder=None if encoder is None else resources.held(encoder),
         judge=_judge(config, space),
         reference=read_reference(config.reference),
+        evaluation_sets=tuple(read_evaluation_set(one) for one in config.against),
         scratch=scratch,
     )
     files = checksums(source)

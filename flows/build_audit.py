@@ -19,6 +19,7 @@ from flows.workspace import Workspace
 from mining.encoders import Encoder
 from sdg import store
 from sdg.errors import DataError
+from sdg.evaluation_sets import read_evaluation_set
 from sdg.ids import fingerprint
 
 _FILES = (METRICS_FILE, FINDINGS_FILE, REPORT_FILE)
@@ -70,6 +71,7 @@ def _fingerprint(settings: AuditCommandConfig, directory: Path) -> str:
             "metrics": [metric.identity() for metric in settings.chosen],
             "gates": settings.gates,
             "max_findings": settings.max_findings,
+            "against": [read_evaluation_set(one).sha256() for one in settings.against],
             "reference": store.sha256_of(reference) if settings.reference else "",
             "encoder": [encoder.identity(), resources.held(encoder).revision()]
             if isinstance(encoder, Encoder)

@@ -310,6 +310,10 @@ def audit(
         Path | None,
         typer.Option("--out", help="Where metrics go; default DIR/audit, else DIR-audit."),
     ] = None,
+    against: Annotated[
+        list[str],
+        typer.Option(help="An evaluation set that must not be in it: a BEIR directory, a table."),
+    ] = _NO_SETTINGS,
     set_: SetOption = _NO_SETTINGS,
     as_json: JsonOption = False,
 ) -> None:
@@ -317,7 +321,7 @@ def audit(
     from flows.audit import audit_data_set, failures
     from flows.audit_report import print_audit
 
-    outcome = audit_data_set(data_set, config, out, set_)
+    outcome = audit_data_set(data_set, config, out, [*_evaluation_sets(against), *set_])
     if as_json:
         _print_json(outcome.to_json())
     else:
@@ -469,6 +473,11 @@ def main() -> None:
 def _arguments(given: dict[str, str | None]) -> list[str]:
     """Return what was given as settings, as `--set` would."""
     return [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+
+
+def _evaluation_sets(paths: list[str]) -> list[str]:
+    """Return evaluation sets as the setting that names them."""
+    return [f"against={json.dumps([{'path': path} for path in paths])}"] if paths else []
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -63,7 +63,7 @@ def _run(tmp_path: Path, metric: Metric) -> tuple[AuditedSet, AuditResult]:
 
 def test_metrics_json_has_the_shape_that_others_read(tmp_path: Path) -> None:
     data, result = _run(tmp_path, Odd())
-    write_result(result, tmp_path / "out")
+    write_result(result, data, tmp_path / "out")
     found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
     files = found.pop("files")
     assert set(files) == {
@@ -144,8 +144,9 @@ def test_findings_name_query_and_document(tmp_path: Path) -> None:
 
 def test_equal_audits_write_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_result(_run(tmp_path, Odd())[1], tmp_path / name)
-    for file in ("metrics.json", "findings.parquet"):
+        data, result = _run(tmp_path, Odd())
+        write_result(result, data, tmp_path / name)
+    for file in ("metrics.json", "findings.parquet", "report.html"):
         assert sha256_of(tmp_path / "a" / file) == sha256_of(tmp_path / "b" / file)
 
 
