@@ -8,8 +8,10 @@ within what the metric's figure states: its interval, or exactly where it has no
 copy the figure must stay under a bound that is stated here.
 
 Clean means: no two queries and no two abstracts are the same, no query is copied from its abstract,
-every query has at least four words and is shorter than its abstract. Nothing else was chosen, so
-what the language detector gets wrong on ordinary text shows as the clean copy's figure.
+every query has at least four words and is at most half as long as its abstract. Of all 25,359
+descriptions 13 % are copied from their abstract, 9 % repeat another and 0.2 % look swapped, so
+ordinary text is less quiet than this choice. Languages were not looked at, but the bounds of the
+metric `languages` were set on descriptions of the same collection.
 """
 
 from __future__ import annotations
@@ -277,7 +279,7 @@ def _all_swapped(rows: list[Row], generator: np.random.Generator) -> tuple[list[
 
 
 def _mojibake(rows: list[Row], generator: np.random.Generator) -> tuple[list[Row], int]:
-    """Read the UTF-8 of 5 % of the queries' positives as Windows-1252 or Latin-1."""
+    """Give 5 % of the rows the start of their positive as query, its UTF-8 read as another code."""
     accented = [i for i, row in enumerate(rows) if _num_accented(row["positives"][0]) > 2]
     size = round(0.05 * len(rows))
     places = np.sort(generator.choice(accented, size, replace=False)).tolist()

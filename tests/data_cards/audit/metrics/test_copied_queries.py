@@ -30,14 +30,16 @@ def test_overlap_is_the_share_of_the_querys_words_and_the_run_the_longest_shared
     assert (bars[5], bars[9], sum(bars)) == (1, 1, 2)
 
 
-def test_bm25_solves_the_query_that_shares_a_rare_word_with_its_positive() -> None:
+def test_bm25_solves_a_query_whose_positive_ranks_first_and_finds_it_among_ten() -> None:
     rows = [
         example("heron", ["the heron fishes"], ["the crane sleeps"]),
-        example("bird of prey", ["the falcon dives"], ["a bird of night", "of bird and man"]),
+        example("falcon", ["a falcon dives from the top of the tower"], ["falcon"]),
+        example("bird of prey", ["the osprey hunts"], ["a bird of night", "of bird and man"]),
+        example("owl", ["an owl"]),
     ]
     measured = Bm25Solvable().measure(written(*rows), AuditContext())
     solved = measured.figure("solved_share")
-    assert (solved.value, solved.sample) == (0.5, 2)
+    assert (solved.value, solved.sample) == (2 / 4, 4)
     assert solved.low is not None and solved.low < 0.5
-    assert measured.figure("found_share").value == 0.5
-    assert measured.notes == ("2 queries against 5 of 5 different documents.",)
+    assert measured.figure("found_share").value == 3 / 4
+    assert measured.notes == ("4 queries against 8 of 8 different documents.",)
