@@ -46,7 +46,9 @@ def evidence_facts(manifest: DataSetManifest, evidence: Evidence) -> dict[str, A
         "is_old_probe": is_old_probe,
         "audit": shown_audit,
         "audit_figures": _figures(shown_audit, decontamination=False),
-        "audit_skipped": _skipped(shown_audit),
+        "num_figures": _num_figures(shown_audit),
+        "audit_skipped": _skipped(shown_audit, decontamination=False),
+        "contamination_skipped": _skipped(shown_audit, decontamination=True),
         "gates": [] if shown_audit is None else shown_audit.gates,
         "contamination": _figures(shown_audit, decontamination=True),
         "contamination_notes": _notes(shown_audit),
@@ -80,20 +82,31 @@ def _is_decontamination(metric: str) -> bool:
 
 
 def _figures(audit: AuditEvidence | None, *, decontamination: bool) -> list[FigureLine]:
+    """Return all figures about evaluation sets; of any other metric the first and those of gates.
+
+    A metric's first figure is the one that sums it up.
+    """
     if audit is None:
         return []
+    gated = {gate.figure for gate in audit.gates}
     return [
         FigureLine(
             metric.title,
-            figure.label or figure.name,
+            figure.label.strip() or figure.name,
             shown(figure.value, figure.unit),
             _bounds(figure),
             f"{figure.sample:,} of {figure.population:,}",
         )
         for name, metric in sorted(audit.metrics.items())
         if _is_decontamination(name) is decontamination and not metric.skipped
-        for figure in metric.figures
+        for number, figure in enumerate(metric.figures)
+        if decontamination or not number or f"{name}.{figure.name}" in gated
     ]
+
+
+def _num_figures(audit: AuditEvidence | None) -> int:
+    metrics = {} if audit is None else audit.metrics
+    return sum(len(m.figures) for n, m in metrics.items() if not _is_decontamination(n))
 
 
 def _bounds(figure: FigureEvidence) -> str:
@@ -102,10 +115,14 @@ def _bounds(figure: FigureEvidence) -> str:
     return f"{shown(figure.low, figure.unit)} to {shown(figure.high, figure.unit)}"
 
 
-def _skipped(audit: AuditEvidence | None) -> list[tuple[str, str]]:
+def _skipped(audit: AuditEvidence | None, *, decontamination: bool) -> list[tuple[str, str]]:
     if audit is None:
         return []
-    return [(m.title, m.skipped) for _, m in sorted(audit.metrics.items()) if m.skipped]
+    return [
+        (metric.title, metric.skipped)
+        for name, metric in sorted(audit.metrics.items())
+        if metric.skipped and _is_decontamination(name) is decontamination
+    ]
 
 
 def _notes(audit: AuditEvidence | None) -> list[str]:

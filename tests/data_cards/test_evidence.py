@@ -145,7 +145,7 @@ def test_figures_gates_and_hits_of_the_audit_are_in_the_card(
     assert table_after(text, "## Quality evidence") == [
         ["False negatives", "judged", "10.0 %", "5.0 % to 20.0 %", "4 of 9"]
     ]
-    assert "- Not measured: Lengths. no texts" in quality
+    assert "- Not measured: Lengths (no texts)\n\n" in quality
     assert "| `false_negatives.rate` | max 0.05 | 0.1 | no |" in quality
     assert "Decontamination" not in quality
     assert table_after(text, "## Decontamination") == [
@@ -153,6 +153,19 @@ def test_figures_gates_and_hits_of_the_audit_are_in_the_card(
     ]
     assert "- 13-grams of \\`made_up\\`" in text
     assert "Not audited yet" not in text
+
+
+def test_of_a_metric_the_first_figure_and_those_of_gates_are_shown(
+    manifest: DataSetManifest, statistics: DataSetStatistics
+) -> None:
+    audit = metrics_of(manifest)
+    figures = [figure("first", 1), figure("other", 2), figure("rate", 3)]
+    audit["metrics"]["false_negatives"]["figures"] = figures
+    audit["metrics"]["decontamination"] |= {"figures": [], "skipped": "no block list"}
+    text = card_with(manifest, statistics, audit)
+    assert [line[1] for line in table_after(text, "## Quality evidence")] == ["first", "rate"]
+    assert "Of 3 figures these are the first of each metric" in text
+    assert "These files were compared with no evaluation set: no block list." in text
 
 
 def test_arms_of_the_probe_are_in_the_card(
