@@ -35,7 +35,7 @@ from flows.given_vectors import given_dimension, vectors_identity
 from flows.outcome import RunOutcome, StageOutcome
 from flows.publish import encoder_name, move_in, package_versions
 from flows.resources import held
-from flows.stages import CODE_VERSIONS
+from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace
 from sdg import store
 from sdg.errors import DataError

@@ -17,7 +17,7 @@ from flows.given_miners import open_given_index
 from flows.given_stages import open_given_corpus
 from flows.given_vectors import vectors_identity
 from flows.progress import advance
-from flows.stages import identity_of
+from flows.stage_shards import identity_of
 from flows.workspace import Workspace
 from mining.bitext import Floats, Neighbours, Pairs, VectorBlocks, mine_bitext
 from mining.corpus import CorpusView

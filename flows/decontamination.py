@@ -13,9 +13,10 @@ import polars as pl
 import pyarrow as pa
 
 from data_cards.records import DecontaminationRecord, EvaluationSetRecord
+from flows.corpus_stages import corpus_of
 from flows.judging import Rows
 from flows.outcome import StageOutcome
-from flows.stages import corpus_of, identity_of, outcome_of
+from flows.stage_shards import identity_of, outcome_of
 from flows.workspace import Workspace
 from sdg.contaminated import (
     DOCUMENT_COLUMNS,

@@ -20,7 +20,7 @@ from flows.miners import (
 )
 from flows.progress import advance
 from flows.resources import held
-from flows.stages import identity_of, outcome_of
+from flows.stage_shards import identity_of, outcome_of
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries

@@ -14,7 +14,7 @@ from flows.given_vectors import given_documents, given_queries, vectors_identity
 from flows.mine_config import CorpusSettings, MineConfig
 from flows.progress import advance
 from flows.resources import held, opened_corpus
-from flows.stages import identity_of
+from flows.stage_shards import identity_of
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flows.mine_config import CorpusSettings, MineConfig
 from flows.progress import advance
-from flows.stages import identity_of
+from flows.stage_shards import identity_of
 from flows.workspace import Workspace
 from sdg.errors import DataError
 from sdg.ids import fingerprint

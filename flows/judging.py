@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import prompts
-from flows import stages
+from flows import corpus_stages, stage_shards
 from flows.asking import JournalAsk
 from flows.config import RunConfig
 from flows.resources import held
@@ -124,7 +124,7 @@ def add_last_ranked_shard(
 
     def compute() -> Outcome:
         negatives, judged = rows.negatives.table("kept"), rows.positives.table("judgments")
-        needed = stages.corpus_of(documents).rows(documents_to_compare(negatives, judged))
+        needed = corpus_stages.corpus_of(documents).rows(documents_to_compare(negatives, judged))
         done = add_last_ranked(negatives, judged, rows.found.table("candidates"), needed, limit)
         count = negatives.num_rows
         tables = {"kept": done.negatives}
@@ -132,7 +132,7 @@ def add_last_ranked_shard(
 
     return finish(
         space.shard("last_ranked", rows.negatives.folder.name),
-        stages.identity_of(
+        stage_shards.identity_of(
             "last_ranked",
             limit=limit,
             found=rows.found.digest,
@@ -170,7 +170,7 @@ def judge_shard(
 
     return finish(
         folder,
-        stages.identity_of(
+        stage_shards.identity_of(
             "judge",
             **judges_identity(settings, judging.generators, languages),
             wanted=list(judging.wanted),
@@ -213,7 +213,7 @@ def agreement_shard(
     languages = {t for r in rows for t in r.queries.table("kept", ["query_language"])[0].unique()}
     return finish(
         folder,
-        stages.identity_of(
+        stage_shards.identity_of(
             "agreement",
             **judges_identity(settings, judging.generators, sorted(map(str, languages))),
             seed=seed,
@@ -240,7 +240,7 @@ def mined_tables(
         negatives = negatives.filter(pc.is_in(negatives["query_id"], value_set=query_ids))
     positives = concat([row.positives for row in rows], "positives", POSITIVES)
     queries = concat([row.queries for row in rows], "kept", QUERIES)
-    needed = stages.corpus_of(documents).rows(documents_to_judge(positives, negatives))
+    needed = corpus_stages.corpus_of(documents).rows(documents_to_judge(positives, negatives))
     return Mined(queries, positives, negatives, needed)
 
 

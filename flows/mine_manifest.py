@@ -29,7 +29,7 @@ from flows.publish import (
     write_rows,
 )
 from flows.resources import Documents, held
-from flows.stages import CODE_VERSIONS
+from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace
 from sdg.errors import DataError
 from sdg.ids import fingerprint

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from flows.config import RunConfig
 from flows.mine_config import MineConfig
+from flows.mining_stages import open_corpus, open_index
 from flows.resources import held
-from flows.stages import identity_of, open_corpus, open_index
+from flows.stage_shards import identity_of
 from flows.workspace import Workspace
 from mining.embed import EmbeddedQueries
 from mining.merge import merge

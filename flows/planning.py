@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 
 from flows.config import RunConfig, ShardConfig
+from flows.corpus_stages import corpus_of
 from flows.resources import Documents
-from flows.stages import corpus_of, identity_of, outcome_of
+from flows.stage_shards import identity_of, outcome_of
 from flows.workspace import Workspace
 from sdg.plan import PlanConfig, index_documents, plan_requests
 from sdg.shards import Shard, finish

@@ -36,7 +36,7 @@ from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
-from flows.stages import CODE_VERSIONS
+from flows.stage_shards import CODE_VERSIONS
 from mining.encoders import Encoder
 from mining.indexes import Index
 from mining.mine import MiningConfig

@@ -13,7 +13,7 @@ from prefect import flow
 
 from data_cards import layout
 from data_cards.manifest import DataSetManifest
-from flows import published, resources, stages, tasks
+from flows import corpus_stages, published, resources, stage_shards, tasks
 from flows.config import parse_settings, read_settings
 from flows.decontamination import QUERY_STAGE
 from flows.figures import cost_figures
@@ -175,7 +175,9 @@ def _read(existing: Existing, space: Workspace) -> _Read:
     documents = [
         finish(
             space.shared("documents", path.stem),
-            stages.identity_of("documents", sha256=files[f"{layout.CORPUS}/{path.name}"].sha256),
+            stage_shards.identity_of(
+                "documents", sha256=files[f"{layout.CORPUS}/{path.name}"].sha256
+            ),
             lambda path=path: Outcome(  # type: ignore[misc]
                 {"kept": published.read_documents(path)}, Counts()
             ),
@@ -201,14 +203,14 @@ def _shards_of(
     size = existing.config.rows_per_shard
     name = f"{number:05d}"
     data = {k: f.sha256 for k, f in existing.manifest.files.items() if k.startswith(layout.DATA)}
-    inputs = stages.identity_of(
+    inputs = stage_shards.identity_of(
         "rows", data=data, start=number * size, size=size, documents=[d.digest for d in documents]
     )
     found: list[published.StageTables] = []
 
     def tables() -> published.StageTables:
         if not found:
-            found.append(published.stage_tables(part, stages.corpus_of(documents)))
+            found.append(published.stage_tables(part, corpus_stages.corpus_of(documents)))
         return found[0]
 
     def queries() -> Outcome:

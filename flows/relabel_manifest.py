@@ -22,7 +22,7 @@ from flows.prompt_records import prompt_hashes, prompt_records
 from flows.publish import FinalTables, package_versions
 from flows.relabel_config import ExistingRowsConfig
 from flows.resources import held
-from flows.stages import CODE_VERSIONS
+from flows.stage_shards import CODE_VERSIONS
 from sdg.ids import fingerprint
 from sdg.judge.policy import LEFT
 from sdg.schemas import QUERIES

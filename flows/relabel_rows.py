@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows import stages
+from flows import stage_shards
 from flows.asking import JournalAsk
 from flows.judging import Rows, mined_tables
 from flows.relabel_config import ExistingRowsConfig
@@ -44,7 +44,7 @@ def relabel_existing_shard(
 
     return finish(
         folder,
-        stages.identity_of(
+        stage_shards.identity_of(
             "relabel_existing",
             config=settings.model_dump(mode="json"),
             scorers=[scorer.identity() for scorer in settings.scorers],

@@ -14,14 +14,16 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import (
     bitext_stages,
+    corpus_stages,
     decontamination,
     given_miners,
     given_stages,
     given_tables,
     judging,
     miners,
+    mining_stages,
+    query_stages,
     relabel_rows,
-    stages,
 )
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
@@ -31,27 +33,27 @@ def _task(function: Callable[..., Any], name: str) -> Any:  # noqa: ANN401 - Pre
     return task(name=name, **_OPTIONS)(function)
 
 
-read = _task(stages.read_source, "read")
-find_duplicates = _task(stages.find_corpus_duplicates, "find-duplicates")
-deduplicate = _task(stages.drop_corpus_duplicates, "deduplicate")
+read = _task(corpus_stages.read_source, "read")
+find_duplicates = _task(corpus_stages.find_corpus_duplicates, "find-duplicates")
+deduplicate = _task(corpus_stages.drop_corpus_duplicates, "deduplicate")
 find_contaminated = _task(decontamination.find_contaminated, "find-evaluation-data")
 drop_contaminated = _task(decontamination.drop_contaminated, "drop-evaluation-data")
 decontaminate_queries = _task(decontamination.decontaminate_queries, "decontaminate-queries")
 decontaminate_rows = _task(decontamination.decontaminate_rows, "decontaminate-rows")
-vocabulary = _task(stages.corpus_vocabulary, "vocabulary")
-generate = _task(stages.generate_shard, "generate")
-gate = _task(stages.gate_shard, "gate")
-find_equal_queries = _task(stages.find_run_duplicates, "find-equal-queries")
-carry_out = _task(stages.carry_out, "carry-out")
-embed = _task(stages.embed_corpus, "embed")
-retrieve = _task(stages.retrieve_shard, "retrieve")
-round_trip = _task(stages.round_trip_shard, "round-trip")
-find_low_yield = _task(stages.find_low_yield, "find-low-yield")
-relabel = _task(stages.relabel_shard, "relabel")
+vocabulary = _task(corpus_stages.corpus_vocabulary, "vocabulary")
+generate = _task(query_stages.generate_shard, "generate")
+gate = _task(query_stages.gate_shard, "gate")
+find_equal_queries = _task(query_stages.find_run_duplicates, "find-equal-queries")
+carry_out = _task(query_stages.carry_out, "carry-out")
+embed = _task(mining_stages.embed_corpus, "embed")
+retrieve = _task(mining_stages.retrieve_shard, "retrieve")
+round_trip = _task(query_stages.round_trip_shard, "round-trip")
+find_low_yield = _task(query_stages.find_low_yield, "find-low-yield")
+relabel = _task(mining_stages.relabel_shard, "relabel")
 prepare_miners = _task(miners.prepare_miners, "prepare-miners")
 propose = _task(miners.propose_shard, "propose")
 measure_recall = _task(miners.measure_run_recall, "measure-recall")
-mine = _task(stages.mine_shard, "mine")
+mine = _task(mining_stages.mine_shard, "mine")
 add_last_ranked = _task(judging.add_last_ranked_shard, "add-last-ranked")
 judge = _task(judging.judge_shard, "judge")
 relabel_existing = _task(relabel_rows.relabel_existing_shard, "relabel-existing")

@@ -1,0 +1,64 @@
+"""What the shards of every stage have in common: what decides one, and what it leaves on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from sdg.ids import fingerprint
+from sdg.schemas import StageResult
+from sdg.shards import Counts, Outcome, Shard
+
+# Raised by hand when a stage gives other rows than before for the same inputs and settings.
+CODE_VERSIONS = {
+    "read": 1,
+    "deduplicate": 1,
+    "vocabulary": 1,
+    "embed": 1,
+    "plan": 1,
+    "generate": 1,
+    "gate": 1,
+    "duplicates": 1,
+    "retrieve": 1,
+    "round_trip": 1,
+    "cell_yield": 1,
+    "relabel": 1,
+    "miners": 1,
+    "propose": 1,
+    "recall": 1,
+    "mine": 2,
+    "given_corpus": 1,
+    "given_pairs": 1,
+    "embed_queries": 1,
+    "last_ranked": 1,
+    "judge": 1,
+    "agreement": 1,
+    "documents": 1,
+    "rows": 1,
+    "bitext_nearest": 1,
+    "bitext": 1,
+    "relabel_existing": 1,
+    "decontaminate": 1,
+}
+
+
+def identity_of(stage: str, **parts: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+    """Return the identity of a shard of `stage`: its code version and everything named."""
+    return {"stage": stage, "code": CODE_VERSIONS[stage], **parts}
+
+
+def outcome_of(result: StageResult, **extra: int) -> Outcome:
+    """Return what a stage with kept and rejected rows leaves on disk."""
+    tables = {"kept": result.kept, "rejected": result.rejected}
+    return Outcome(tables, Counts.of(result, **extra))
+
+
+def tables_of(shard: Shard) -> dict[str, pa.Table]:
+    """Return every table of a shard by its name."""
+    return {path.stem: shard.table(path.stem) for path in sorted(shard.folder.glob("*.parquet"))}
+
+
+def content_of(table: pa.Table) -> str:
+    """Return a digest of a small table's rows, whatever its chunks."""
+    return fingerprint(table.to_pylist())
