@@ -61,6 +61,8 @@ class _ShortCorpus(CorpusView):
         self.whole = whole
         self.dimension = dimension
         self.id_order = whole.id_order
+        # Not read: a part of this corpus asks for them by `vectors_of`.
+        self.vectors = whole.vectors
 
     def __len__(self) -> int:
         return len(self.whole)

@@ -12,7 +12,7 @@ import numpy as np
 from mining.kernels.codes import quantise
 from mining.kernels.compiler import compiled, compiled_sum
 from mining.kernels.scan import scan_tile
-from mining.kernels.scores import exact_block, exact_pairs, exact_score, rough_score
+from mining.kernels.scores import exact_block, exact_pairs, exact_score
 from mining.kernels.verdicts import (
     first_alive,
     is_among,
@@ -34,7 +34,6 @@ __all__ = [
     "is_among",
     "mark_shared",
     "quantise",
-    "rough_score",
     "scan_tile",
     "settle",
     "settle_bounds",
@@ -52,7 +51,7 @@ def compile_ahead() -> None:
     quantise(ones, codes, column, np.zeros(1), np.zeros(1))
     for kind in (np.int32, np.float32):
         scan_tile(
-            np.zeros((1, 1), kind), column, column, column, column, ones, ones, 0, rows, column,
+            np.zeros((1, 1), kind), column, column, column, ones, ones, 0, rows, column,
             -column, column, lists, places, places.copy(), np.zeros(1, int), np.zeros(1, int),
             np.zeros(1, int),
         )  # fmt: skip

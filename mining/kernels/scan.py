@@ -1,7 +1,7 @@
 """The scan of one tile of products: count what is above, keep the best k inside the bounds.
 
-A product is within `slack` of the exact score. Where that decides nothing, a float32 sum decides,
-and what even that leaves open is scored exactly.
+A product is within `slack` of the exact score; what that leaves open is scored exactly. A float32
+sum before that would save nothing: reading the document is what costs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mining.kernels.compiler import compiled
-from mining.kernels.scores import exact_score, rough_score
+from mining.kernels.scores import exact_score
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -108,7 +108,6 @@ def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one pass over
     query_step: Floats,
     document_step: Floats,
     slack: Floats,
-    rough_slack: Floats,
     queries: Floats,
     documents: Floats,
     first: int,
@@ -133,7 +132,6 @@ def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one pass over
         query_step: (Q,) float32, positive.
         document_step: (B,) float32, positive.
         slack: (Q,) float32.
-        rough_slack: (Q,) float32, how far `rough_score` may be from the exact score.
         queries: (Q, D) float32.
         documents: (B, D) float32.
         first: Row of the first document in the corpus.
@@ -194,21 +192,6 @@ def scan_tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one pass over
                         # The cut rose since the flag was set.
                         continue
                     d = start + place
-                    if slack[q] > rough_slack[q]:
-                        # Most of what the screen leaves open, a float32 sum decides.
-                        rough = rough_score(queries, q, documents, d)
-                        if near and rough > rank_scores[q] + rough_slack[q]:
-                            above_rank[q] += 1
-                            near = False
-                        if rough < rank_scores[q] - rough_slack[q]:
-                            near = False
-                        if maybe_wanted and rough > upper[q] + rough_slack[q]:
-                            above_upper[q] += 1
-                            maybe_wanted = False
-                        if rough < cut - rough_slack[q]:
-                            maybe_wanted = False
-                        if not near and not maybe_wanted:
-                            continue
                     score = exact_score(queries, q, documents, d)
                     if near and score > rank_scores[q]:
                         above_rank[q] += 1

@@ -1,4 +1,4 @@
-"""Inner products of pairs: exact ones, and quick ones with a known error."""
+"""Inner products of pairs, exact."""
 
 from __future__ import annotations
 
@@ -21,15 +21,6 @@ def exact_score(queries: Floats, q: int, documents: Floats, d: int) -> np.float3
     for place in range(queries.shape[1]):
         total += np.float64(queries[q, place]) * np.float64(documents[d, place])
     return np.float32(total)
-
-
-@compiled_sum
-def rough_score(queries: Floats, q: int, documents: Floats, d: int) -> np.float32:
-    """Return the inner product of rows of two float32 matrices, summed in float32 in any order."""
-    total = np.float32(0.0)
-    for place in range(queries.shape[1]):
-        total += queries[q, place] * documents[d, place]
-    return total
 
 
 @compiled
