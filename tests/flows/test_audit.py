@@ -64,7 +64,7 @@ def test_the_command_ends_with_0_if_no_gate_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = _triplets(tmp_path / "rows.jsonl")
-    status = _command(monkeypatch, "audit", str(data), "--json", "--set", "gates.max_rows=2")
+    status = _command(monkeypatch, "audit", str(data), "--json", "--set", "gates.max_counts.rows=2")
     assert status == 0
     said = json.loads(capsys.readouterr().out)
     folder = tmp_path / "rows.jsonl-audit"
@@ -153,7 +153,7 @@ def test_a_build_ends_with_its_audit_and_does_not_audit_twice(
     small_config: Path, small_data_set: Path, tmp_path: Path
 ) -> None:
     directory = shutil.copytree(small_data_set, tmp_path / "set")
-    settings = ["audit.enabled=true", "audit.encoder=null", "audit.gates.min_rows=100000"]
+    settings = ["audit.enabled=true", "audit.encoder=null", "audit.gates.min_counts.rows=100000"]
     before = published(directory)
     first = run_build(small_config, directory, settings)
     assert first.was_current is True
@@ -162,7 +162,7 @@ def test_a_build_ends_with_its_audit_and_does_not_audit_twice(
     written = (directory / "audit/metrics.json").stat().st_mtime_ns
     assert run_build(small_config, directory, settings).failed_gates == first.failed_gates
     assert (directory / "audit/metrics.json").stat().st_mtime_ns == written
-    kept = run_build(small_config, directory, [*settings[:2], "audit.gates.min_rows=1"])
+    kept = run_build(small_config, directory, [*settings[:2], "audit.gates.min_counts.rows=1"])
     assert kept.failed_gates == ()
     assert {k: v for k, v in published(directory).items() if not k.startswith("audit")} == before
 

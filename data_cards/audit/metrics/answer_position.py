@@ -37,6 +37,10 @@ class AnswerPosition(Metric):
         "Where positives answer in their first lines only, an encoder learns to read nothing else "
         "(positional bias, arXiv 2412.15241); an even spread has a third in the first third."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "first_third_share",
+        "rows_with_match_share",
+    )
     sample: int = Field(default=20_000, ge=1)
     max_frequency: float = Field(default=0.1, gt=0, le=1)
     min_words: int = Field(default=10, ge=1)

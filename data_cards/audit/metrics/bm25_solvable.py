@@ -37,6 +37,10 @@ class Bm25Solvable(Metric):
         "Queries that word matching answers teach an encoder little; of data meant to go beyond "
         "keywords most should not be solved."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "solved_share",
+        "found_share",
+    )
     sample: int = Field(default=1000, ge=1)
     documents: int = Field(default=50_000, ge=1)
     k1: float = Field(default=1.2, ge=0)

@@ -20,6 +20,7 @@ class ChangedPositives(Metric):
         "Gecko changes about 15 %; far fewer mean that relabelling did nothing, far more that "
         "queries do not fit their documents."
     )
+    figures: ClassVar[tuple[str, ...]] = ("changed",)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share, of all and by language; skipped if nothing was relabelled."""

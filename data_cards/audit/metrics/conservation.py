@@ -27,6 +27,7 @@ class Conservation(Metric):
 
     title: ClassVar[str] = "Conservation of counts"
     about: ClassVar[str] = "Above zero: rows were lost, invented or edited after the data was made."
+    figures: ClassVar[tuple[str, ...]] = ("violations",)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the number of broken promises; skipped without a manifest."""

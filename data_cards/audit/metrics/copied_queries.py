@@ -37,6 +37,12 @@ class CopiedQueries(Metric):
         "Copied queries and high overlap teach an encoder to match strings; real queries use "
         "other words than the documents that answer them."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "copied_query_share",
+        "mean_overlap",
+        "mean_longest_run",
+        "full_overlap_share",
+    )
     min_words: int = Field(default=3, ge=1)
     sample: int = Field(default=20_000, ge=1)
 

@@ -53,6 +53,14 @@ class Decontamination(Metric):
     about: ClassVar[str] = (
         "Above zero: results on that evaluation set will look better than the model is."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "queries",
+        "positives",
+        "sources",
+        "rows",
+        "documents",
+        "near_queries",
+    )
     ngram_words: int = Field(default=NGRAM_WORDS, ge=5, le=64)
     min_cosine: float = Field(default=0.95, gt=0, le=1)
     sample: int = Field(default=2000, ge=1)

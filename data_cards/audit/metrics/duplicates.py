@@ -26,6 +26,16 @@ class Duplicates(Metric):
         "Duplicates weigh more than others; a document that is positive and negative of one query "
         "contradicts itself; what a held-out split shares with another makes its figures too good."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "duplicate_query_share",
+        "duplicate_pair_share",
+        "duplicate_document_share",
+        "contradictory_negative_share",
+        "held_out_query_share",
+        "held_out_positive_share",
+        "held_out_group_share",
+        "groups_across_splits",
+    )
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return shares of duplicates; everything is looked at."""

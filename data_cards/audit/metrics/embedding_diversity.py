@@ -33,6 +33,16 @@ class EmbeddingDiversity(Metric):
         "The Vendi score is the effective number of different texts in the sample: low means that "
         "the data repeats itself."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "query_vendi",
+        "query_vendi_share",
+        "query_mean_cosine",
+        "query_spread",
+        "positive_vendi",
+        "positive_vendi_share",
+        "positive_mean_cosine",
+        "positive_spread",
+    )
     sample: int = Field(default=500, ge=2)
     max_cells: int = Field(default=8, ge=1)
 

@@ -67,6 +67,11 @@ class FalseNegatives(Metric):
         "A negative that answers its query teaches the model to push right answers away; naive "
         "mining gives 20 % to 47 %."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "false_negative_rate",
+        "known_false_negative_rate",
+        "judge_unreadable",
+    )
     sample: int = Field(default=500, ge=1)
     near_sample: int = Field(default=200_000, ge=1)
     jaccard: float = Field(default=0.8, gt=0, lt=1)

@@ -53,6 +53,10 @@ class Hardness(Metric):
         "Negatives far below the positive teach little; those close to it or above it often "
         "answer the query."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "too_easy",
+        "too_hard",
+    )
     too_easy: float = Field(default=0.5, gt=0, lt=1)
     too_hard: float = Field(default=0.95, gt=0, le=1)
     sample_rows: int = Field(default=250, ge=1)

@@ -38,6 +38,12 @@ class Hubness(Metric):
     about: ClassVar[str] = (
         "A document that is everybody's negative is learnt as never relevant, whatever is asked."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "hubs",
+        "largest_row_share",
+        "negatives_of_most_used",
+        "gini",
+    )
     max_row_share: float = Field(default=0.01, gt=0, lt=1)
     p: float = Field(default=1e-6, gt=0, lt=1)
 

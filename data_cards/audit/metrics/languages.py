@@ -56,6 +56,11 @@ class Languages(Metric):
         "Texts in another language than declared teach the wrong pairs and spoil balance between "
         "languages; a few per mille are the detector's own errors."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "query_wrong_language_share",
+        "positive_wrong_language_share",
+        "negative_wrong_language_share",
+    )
     sample: int = Field(default=3000, ge=1)
     max_confidence: float = Field(default=0.2, ge=0, le=1)
     stranger_confidence: float = Field(default=0.05, ge=0, le=1)

@@ -38,6 +38,17 @@ class Lengths(Metric):
         "An empty text teaches nothing; a text longer than the encoder's window is cut, and what "
         "is cut is not learnt."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "empty_query_share",
+        "empty_positive_share",
+        "empty_negative_share",
+        "query_characters_*",
+        "query_words_*",
+        "positive_characters_*",
+        "positive_words_*",
+        "negative_characters_*",
+        "negative_words_*",
+    )
     sample: int = Field(default=50_000, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

@@ -43,6 +43,11 @@ class LexicalDiversity(Metric):
         "Low distinct-n and high self-BLEU mean that queries repeat one pattern, and an encoder "
         "learns the pattern; compare with queries that people wrote, on samples of equal size."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "distinct_*",
+        "self_bleu",
+        "top_opening_share",
+    )
     sample: int = Field(default=1000, ge=2)
     openings: int = Field(default=20_000, ge=1)
     most_openings: int = Field(default=10, ge=1)

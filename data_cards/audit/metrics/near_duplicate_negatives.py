@@ -40,6 +40,11 @@ class NearDuplicateNegatives(Metric):
         "A negative that nearly is the positive teaches the encoder to push the right answer "
         "away; should be 0. One that repeats another negative teaches nothing new."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "near_duplicate_of_positive_share",
+        "near_duplicate_of_query_share",
+        "near_duplicate_of_negative_share",
+    )
     jaccard: float = Field(default=0.95, gt=0, lt=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

@@ -47,6 +47,11 @@ class NearDuplicates(Metric):
         "Near duplicates weigh more than other texts and, mined against each other, become false "
         "negatives; between splits they leak."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "near_duplicate_query_share",
+        "near_duplicate_document_share",
+        "held_out_near_duplicate_share",
+    )
     jaccard: float = Field(default=0.8, ge=0.3, lt=1)
     document_run: int = Field(default=24, ge=1)
     query_run: int = Field(default=5, ge=1)

@@ -36,6 +36,10 @@ class PositiveRank(Metric):
         "Positives that an encoder finds first are easy; those beyond rank 100 often do not "
         "answer their query."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "top_*",
+        "beyond_*",
+    )
     sample_queries: int = Field(default=500, ge=1)
     max_documents: int = Field(default=5_000, ge=1)
 

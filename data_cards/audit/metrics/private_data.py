@@ -29,6 +29,24 @@ class PrivateData(Metric):
         "Whoever trains on such texts may be publishing them; found here by form only, so 0 does "
         "not mean that there is nothing personal."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "query_share",
+        "document_share",
+        "e_mail_query_share",
+        "e_mail_document_share",
+        "phone_number_query_share",
+        "phone_number_document_share",
+        "payment_card_query_share",
+        "payment_card_document_share",
+        "bank_account_query_share",
+        "bank_account_document_share",
+        "ip_address_query_share",
+        "ip_address_document_share",
+        "national_number_query_share",
+        "national_number_document_share",
+        "secret_query_share",
+        "secret_document_share",
+    )
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share of rows and documents with each kind; findings never repeat them."""

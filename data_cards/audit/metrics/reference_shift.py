@@ -46,6 +46,13 @@ class ReferenceShift(Metric):
         "Q far from 0.5 with a small p: generated queries are unlike those people ask, and a model "
         "trained on them may not carry over."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "q",
+        "rank_sum_z",
+        "rank_sum_p",
+        "depth_generated",
+        "depth_reference",
+    )
     sample: int = Field(default=1000, ge=_FEWEST)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

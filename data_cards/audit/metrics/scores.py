@@ -39,6 +39,12 @@ class Scores(Metric):
         "A negative that scores above its positive often is a false negative; margins far from "
         "zero mean negatives that teach little."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "negative_above_positive",
+        "median_margin",
+        "random_negatives",
+        "rank_quantile_*",
+    )
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return histograms, margins and ranks; skipped without scores."""

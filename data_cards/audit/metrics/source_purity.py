@@ -36,6 +36,11 @@ class SourcePurity(Metric):
         "Far above chance: generated negatives cluster by source, and a model can learn to spot "
         "the source instead of the meaning."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "same_source",
+        "chance",
+        "above_chance",
+    )
     sample: int = Field(default=2000, ge=2)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

@@ -36,6 +36,12 @@ class SwappedColumns(Metric):
         "A swapped row teaches the encoder to find queries with documents; more than half of "
         "queries longer than their positive means that the columns of the whole set are swapped."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "swapped_row_share",
+        "longer_query_share",
+        "query_is_document_share",
+        "median_length_ratio",
+    )
     min_ratio: float = Field(default=2.0, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

@@ -20,6 +20,10 @@ class Topics(Metric):
         "A distance of 0 means that queries ask about the corpus in proportion; 1 that they ask "
         "about other topics altogether. Topics without a positive are not trained on."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "total_variation",
+        "covered_topic_share",
+    )
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:  # noqa: ARG002
         """Return the total-variation distance and the share of topics that have a positive."""

@@ -50,6 +50,28 @@ class UnsafeText(Metric):
         "Markup and mojibake are noise that an encoder learns; scripts and hidden characters act "
         "on whoever shows the text, so every share should be 0."
     )
+    figures: ClassVar[tuple[str, ...]] = (
+        "query_share",
+        "document_share",
+        "html_tag_query_share",
+        "html_tag_document_share",
+        "script_query_share",
+        "script_document_share",
+        "template_braces_query_share",
+        "template_braces_document_share",
+        "control_character_query_share",
+        "control_character_document_share",
+        "bidi_control_query_share",
+        "bidi_control_document_share",
+        "zero_width_character_query_share",
+        "zero_width_character_document_share",
+        "replacement_character_query_share",
+        "replacement_character_document_share",
+        "mojibake_query_share",
+        "mojibake_document_share",
+        "very_long_query_share",
+        "very_long_document_share",
+    )
     max_characters: int = Field(default=100_000, ge=1)
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:

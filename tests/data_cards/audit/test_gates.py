@@ -108,10 +108,12 @@ def test_a_metric_that_does_not_state_its_figures_is_checked_afterwards() -> Non
 
 
 def test_a_configuration_joins_dotted_keys_and_refuses_others() -> None:
-    config = AuditConfig.model_validate({"gates": {"max_counts": {"rows": 3}, "min_rows": 1}})
+    config = AuditConfig.model_validate(
+        {"gates": {"max_counts": {"rows": 3}, "min_positives_per_row": 1}}
+    )
     assert [(g.bound, g.figure, g.limit) for g in config.limits] == [
         ("max", "counts.rows", 3.0),
-        ("min", "rows", 1.0),
+        ("min", "positives_per_row", 1.0),
     ]
     with pytest.raises(ConfigError, match="must have keys max_<figure> or min_<figure>"):
         AuditConfig.model_validate({"gates": {"rows": 3}})
