@@ -103,7 +103,7 @@ def run_probe(
         found = _Run(config, prepared, evaluation, config.num_steps(prepared.rows.height))
         for arm in asked:
             found.train(arm)
-        written = found.results(skipped)
+        written = found.record(skipped)
     path = (out or directory / layout.AUDIT) / results.FILE
     store.write_json(path, written.to_json())
     if out is None:
@@ -139,7 +139,7 @@ class _Run:
             trained = self._encoder.trained(columns, self._batches, advance)
         self._measure(arm, trained.encoder)
 
-    def results(self, skipped: dict[str, str]) -> results.ProbeResults:
+    def record(self, skipped: dict[str, str]) -> results.ProbeResults:
         """Return what was measured."""
         config, evaluation = self._config, self._evaluation
         own = Path(config.model)
@@ -268,7 +268,7 @@ def _arms_to_run(config: ProbeConfig, *, was_judged: bool) -> tuple[list[str], d
         skipped["judged"] = "the data set was not judged"
     elif config.unjudged is None:
         skipped["percent"] = "the data set was judged; `unjudged` names it as it was before"
-    asked = [arm for arm in dict.fromkeys(config.arms) if arm not in skipped]
+    asked: list[str] = [arm for arm in dict.fromkeys(config.arms) if arm not in skipped]
     return asked, {arm: why for arm, why in skipped.items() if arm in config.arms}
 
 

@@ -29,7 +29,7 @@ def plan_batches(
         for document, group in zip(documents, groups, strict=True)
     ]
     waiting: deque[int] = deque()
-    batches = []
+    batches: list[list[int]] = []
     while len(batches) < steps:
         if len(waiting) < batch_size:
             waiting.extend(draws.permutation(len(keys)).tolist())

@@ -110,13 +110,14 @@ class ProbeEncoder:
         from sentence_transformers import SentenceTransformerTrainingArguments
 
         config = self._config
+        planned: Any = lambda _dataset, **_: _Planned(batches)  # noqa: E731 - the library types it
         return SentenceTransformerTrainingArguments(
             output_dir=folder,
             max_steps=len(batches),
             per_device_train_batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
+            learning_rate=config.learning_rate or 0.0,
             warmup_steps=round(config.warmup_fraction * len(batches)),
-            batch_sampler=lambda _dataset, **_: _Planned(batches),
+            batch_sampler=planned,
             prompts={
                 "anchor": self._prompt("query"),
                 **dict.fromkeys(("positive", *self._negative_names()), self._prompt("document")),
@@ -162,8 +163,8 @@ def _trainer(
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import PrinterCallback
 
-    # Examples for a model card that nobody writes, with a progress bar of their own.
-    model.model_card_data.generate_widget_examples = False
+    # Otherwise it looks for examples for a model card that nobody writes, with a progress bar.
+    model.model_card_data.widget = [{}]
     trainer = SentenceTransformerTrainer(
         model=model, args=arguments, train_dataset=Dataset.from_dict(dict(columns)), loss=loss
     )

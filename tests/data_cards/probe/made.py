@@ -18,6 +18,7 @@ _ROWS = {
     "negative_ids": pl.List(pl.String),
     "group_id": pl.String,
 }
+_DOCUMENTS = {"doc_id": pl.String, "text": pl.String, "group_id": pl.String}
 
 
 def evaluation(
@@ -49,8 +50,7 @@ def train(
     """Return a train split; rows are (query, positives, negatives, group), documents (text, g)."""
     listed = [(f"r{number}", *row) for number, row in enumerate(rows)]
     documents = [(doc_id, text, group) for doc_id, (text, group) in sorted(corpus.items())]
-    schema = ["doc_id", "text", "group_id"]
     return TrainRows(
         pl.DataFrame(listed, schema=_ROWS, orient="row"),
-        pl.DataFrame(documents, schema=dict.fromkeys(schema, pl.String), orient="row"),
+        pl.DataFrame(documents, schema=_DOCUMENTS, orient="row"),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_metrics_are_those_of_sentence_transformers() -> None:
         ndcg_at_k=[10],
         precision_recall_at_k=[100],
     )
-    results = [
+    results: list[Any] = [
         [{"corpus_id": made.doc_ids[d], "score": float(s)} for d, s in enumerate(own)]
         for own in scores
     ]
