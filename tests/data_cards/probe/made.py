@@ -11,7 +11,7 @@ import polars as pl
 from data_cards.probe.beir import EvalSet
 from data_cards.probe.rows import TrainRows
 
-_ROWS = {
+_ROWS: dict[str, Any] = {
     "query_id": pl.String,
     "query": pl.String,
     "positive_ids": pl.List(pl.String),
