@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from data_cards.probe.beir import read_eval_set, write_eval_set
 from data_cards.probe.bootstrap import Bootstrap
+from data_cards.probe.config import ProbeConfig
 from data_cards.probe.results import load_results
 from flows.cli import app
 from flows.eval_set import make_eval_set
 from flows.mine import mine_pairs
-from flows.probe import Probed, run_probe
+from flows.probe import Probed, _arms_to_run, run_probe
 from flows.workspace import Workspace
 from sdg import store
 from sdg.errors import ConfigError, DataError
@@ -100,6 +101,14 @@ def test_rows_that_are_all_in_the_evaluation_set_end_with_status_2(
         run_probe(data_set, tmp_path, tmp_path / "out")
     assert caught.value.exit_status == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_judged_data_set_has_the_arm_percent_only_beside_what_it_was_before() -> None:
+    config = ProbeConfig(arms=("none", "percent", "judged"))
+    assert _arms_to_run(config, was_judged=False)[0] == ["none", "percent"]
+    assert _arms_to_run(config, was_judged=True)[0] == ["none", "judged"]
+    before = config.model_copy(update={"unjudged": Path("mined")})
+    assert _arms_to_run(before, was_judged=True) == (["none", "percent", "judged"], {})
 
 
 def test_an_unknown_setting_is_refused(data_set: Path, eval_directory: Path) -> None:

@@ -18,7 +18,7 @@ _ROWS: dict[str, Any] = {
     "negative_ids": pl.List(pl.String),
     "group_id": pl.String,
 }
-_DOCUMENTS = {"doc_id": pl.String, "text": pl.String, "group_id": pl.String}
+_DOCUMENTS: dict[str, Any] = {"doc_id": pl.String, "text": pl.String, "group_id": pl.String}
 
 
 def evaluation(
