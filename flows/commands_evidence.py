@@ -142,7 +142,8 @@ def probe(
     as_json: JsonOption = False,
 ) -> None:
     """Train a small encoder on a data set and measure it before and after, by negatives."""
-    from flows.probe import print_probe, run_probe
+    from flows.probe import run_probe
+    from flows.probe_report import print_probe
 
     probed = run_probe(directory, evaluation, out, set_)
     if as_json:
