@@ -20,6 +20,8 @@ from flows.interrupt import end_at_once_on_interrupt
 from sdg.errors import PairmillError
 from sdg.vllm_process import set_process_defaults
 
+__all__ = ["app", "main"]
+
 
 def main() -> None:
     """Run the command line; a `PairmillError` becomes one message and its exit status."""

@@ -91,7 +91,9 @@ def run_probe(
     """
     config = parse_settings(read_settings(None, overrides), "--set", ProbeConfig).settled()
     train = read_train_rows(directory)
-    was_judged = load_manifest(directory).judge is not None
+    manifest = load_manifest(directory)
+    was_judged = manifest.judge is not None
+    files = {name: file.sha256 for name, file in manifest.files.items()}
     evaluation = read_eval_set(eval_directory, config.eval_split)
     asked, skipped = _arms_to_run(config, was_judged=was_judged)
     with stage_progress("leaks", "documents", train.corpus.height):
@@ -100,7 +102,7 @@ def run_probe(
         found = _Run(config, prepared, evaluation, config.num_steps(prepared.rows.height))
         for arm in asked:
             found.train(arm)
-        written = found.record(skipped)
+        written = found.record(skipped, files)
     path = (out or directory / layout.AUDIT) / results.FILE
     store.write_json(path, written.to_json())
     if out is None:
@@ -136,7 +138,7 @@ class _Run:
             trained = self._encoder.trained(columns, self._batches, advance)
         self._measure(arm, trained.encoder)
 
-    def record(self, skipped: dict[str, str]) -> results.ProbeResults:
+    def record(self, skipped: dict[str, str], files: dict[str, str]) -> results.ProbeResults:
         """Return what was measured."""
         config, evaluation = self._config, self._evaluation
         own = Path(config.model)
@@ -158,6 +160,7 @@ class _Run:
             settings=config.model_dump(mode="json", exclude=_NOT_SETTINGS),
             arms=tuple(self._records()),
             skipped_arms=skipped,
+            files=files,
         )
 
     def _columns(self, arm: str) -> dict[str, list[str]]:

@@ -93,6 +93,7 @@ class ProbeResults(Part):
         settings: The rest of the settings that decide the result.
         arms: "before" first, then in the order they were asked for.
         skipped_arms: Arm -> why it was not run.
+        files: Path -> sha256 of the data set's files, so that old results are known as such.
     """
 
     format_version: Literal["0.1.0"] = "0.1.0"
@@ -106,6 +107,7 @@ class ProbeResults(Part):
     settings: dict[str, Any]
     arms: tuple[ArmRecord, ...]
     skipped_arms: dict[str, str]
+    files: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON that `load_results` reads back to equal results."""
