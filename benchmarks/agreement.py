@@ -44,7 +44,11 @@ def reason_of_difference(lists: Lists, error: float) -> Reason:
         return "equal"
     theirs, ours = lists.scores[lists.theirs], lists.scores[lists.ours]
     if len(theirs) <= len(ours) and _same(theirs, ours[: len(theirs)], error):
-        return "tie" if len(theirs) == len(ours) else "their_window"
+        if len(theirs) == len(ours):
+            return "tie"
+        # What they lack at the end may as well be documents that rounding put above the bound.
+        is_at_bound = bool((np.abs(ours[len(theirs) :] - lists.bound) <= error).all())
+        return "at_bound" if is_at_bound else "their_window"
     clear_theirs = theirs[np.abs(theirs - lists.bound) > error]
     clear_ours = ours[np.abs(ours - lists.bound) > error]
     # Leaving a document at the bound out makes room for one more at the end, no more than that.

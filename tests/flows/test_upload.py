@@ -53,7 +53,7 @@ def test_published_files_and_no_others_arrive_whole(
     url = memory if kind == "memory" else f"file://{tmp_path}/up/there"
     upload(source, url, **YES)
     listed = [*json.loads((source / "manifest.json").read_text())["files"]]
-    expected = {*listed, "README.md", "manifest.json"}
+    expected = {*listed, "README.md", "croissant.json", "manifest.json"}
     assert _there(url) == {name: (source / name).read_bytes() for name in expected}
 
 
