@@ -18,6 +18,7 @@ from data_cards.records import AgreementRecord, Cell
 from data_cards.responsible_ai import NOBODY_ASSESSED, NOBODY_PROMISED, PERSONAL_DATA
 from data_cards.statistics import DataSetStatistics, Quantiles, RowCount
 from sdg.errors import ContractError
+from sdg.language import UNDETERMINED
 from sdg.schemas import GIVEN_PAIR
 
 _TEMPLATE = "card.md.j2"
@@ -196,10 +197,17 @@ def _facts(
         "written": Share(_rows(counts, written=True), statistics.rows),
         "written_by_language": _written_by_language(counts),
         "cross_lingual": Share(
-            sum(e.rows for e in counts if e.query_language != e.positive_language), statistics.rows
+            sum(
+                e.rows
+                for e in counts
+                if e.query_language != e.positive_language
+                and not {e.query_language[:3], e.positive_language[:3]} & {UNDETERMINED}
+            ),
+            statistics.rows,
         ),
         "changed": Share(statistics.changed_positives, statistics.rows),
         "negatives": negatives,
+        "has_rejected": any(p.startswith(f"{layout.REJECTED}/") for p in manifest.files),
         "spreads": _spreads(statistics),
         "barren": [cell for cell in manifest.cells if cell.requested and not cell.kept],
         "cell_share": _cell_share,

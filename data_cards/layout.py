@@ -48,7 +48,7 @@ def check_directory(directory: Path) -> None:
     if not directory.is_dir():
         raise DataError(
             f"`{directory}` must be a data set directory, but does not exist or is a file instead. "
-            "Give the directory that `pairmill build` wrote."
+            "Give the directory of a finished data set."
         )
     if not (directory / MANIFEST).is_file():
         raise DataError(

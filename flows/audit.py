@@ -80,12 +80,15 @@ class AuditOutcome:
     def first_rows(self, gate: dict[str, Any]) -> pl.DataFrame:
         """Return the first findings behind a failed gate, worst first.
 
-        Those of the reason that is called like the figure, or, if there is none, of its metric.
+        Those of the reason that the figure is named after, `duplicate_query` of
+        `duplicate_query_share`, or, if there is none, of its metric.
         """
         metric, _, figure = gate["figure"].partition(".")
         found = self.findings.filter(pl.col("metric") == metric)
-        named = found.filter(pl.col("reason") == figure)
-        return (named if named.height else found).head(_SHOWN)
+        reasons = [r for r in found["reason"].unique() if f"{figure}_".startswith(f"{r}_")]
+        if reasons:
+            found = found.filter(pl.col("reason") == max(reasons, key=len))
+        return found.head(_SHOWN)
 
 
 def audit_data_set(

@@ -56,13 +56,16 @@ def _figures(metric: dict[str, Any]) -> str:
     figures = [printable(_figure(figure)) for figure in metric["figures"]]
     if len(figures) > _FIGURES:
         figures[_FIGURES:] = [f"… {len(figures) - _FIGURES} more"]
-    return "\n".join(figures)
+    return "\n".join(figures) or "see the report"
 
 
 def _figure(figure: dict[str, Any]) -> str:
-    text = f"{figure['label'] or figure['name'].replace('_', ' ')}: {spelt(figure['value'])}"
+    is_share = figure["unit"] == "share"
+    scale, sign = (100, " %") if is_share else (1, "")
+    name = figure["label"] or figure["name"].replace("_", " ")
+    text = f"{name}: {spelt(scale * figure['value'])}{sign}"
     if figure["low"] is not None:
-        text += f" ({spelt(figure['low'])} to {spelt(figure['high'])})"
+        text += f" ({spelt(scale * figure['low'])} to {spelt(scale * figure['high'])}{sign})"
     if figure["sample"] != figure["population"]:
         text += f", {figure['sample']:,} of {figure['population']:,} looked at"
     return text

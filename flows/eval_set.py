@@ -78,8 +78,9 @@ def _corpus(directory: Path) -> pl.DataFrame:
     files = sorted(shards.glob("*/kept.parquet"))
     if not files:
         raise DataError(
-            f"`{directory}` must hold the corpus it was made from in {layout.WORK}, but does not. "
-            "Run `pairmill build` again: it reads the corpus anew and changes nothing else."
+            f"`{directory}` must be a build, with its corpus in {layout.WORK}, "
+            "but is not, or was cleaned. Build again if a configuration made it; otherwise bring a "
+            "BEIR directory of your own to `pairmill probe`."
         )
     return pl.concat([pl.DataFrame(store.read_parquet(f, eval_set.COLUMNS)) for f in files])
 

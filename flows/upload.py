@@ -21,7 +21,14 @@ from sdg import store
 from sdg.errors import BackendError, ConfigError, DataError
 
 # Beside the tables, if they were made.
-_EXTRAS = ("croissant.json", f"{layout.AUDIT}/metrics.json", f"{layout.AUDIT}/report.html")
+_EXTRAS = (
+    layout.CROISSANT,
+    *(
+        f"{layout.AUDIT}/{name}"
+        for name in ("metrics.json", "report.html", "findings.parquet", layout.PROBE)
+    ),
+    layout.CHANGELOG,
+)
 
 
 class Listing(NamedTuple):

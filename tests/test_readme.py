@@ -8,6 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
+from data_cards.audit.metric import METRICS
+from data_cards.exports import EXPORTS
+from flows.audit_config import AuditCommandConfig
 from flows.config import load_config, parse_config, parse_settings
 from flows.mining_presets import preset_names
 from flows.relabel_config import ExistingRowsConfig
@@ -33,6 +36,24 @@ def test_the_configuration_of_judges_parses() -> None:
     (block,) = [b for b in _blocks("yaml") if b.startswith("# judge.yaml")]
     config = parse_settings(yaml.safe_load(block), "README.md", ExistingRowsConfig)
     assert config.judge.engines == ("cheap", "strong")
+
+
+def test_the_configuration_of_an_audit_parses() -> None:
+    (block,) = [b for b in _blocks("yaml") if b.startswith("# audit.yaml")]
+    config = parse_settings(yaml.safe_load(block), "README.md", AuditCommandConfig)
+    assert sorted(gate.limit for gate in config.limits) == [0.01, 0.1]
+
+
+def test_readme_names_every_audit_metric_and_export() -> None:
+    table = README[README.index("| question | metrics |") : README.index("What is sampled says so")]
+    assert sorted(re.findall(r"`([a-z_0-9]+)`", table)) == sorted(METRICS)
+    formats = README[README.index("| `--format` | for |") : README.index("`publish` takes")]
+    named = [name for line in formats.splitlines()[2:] for name in _formats(line)]
+    assert sorted(named) == sorted(EXPORTS)
+
+
+def _formats(line: str) -> list[str]:
+    return re.findall(r"`([a-z-]+)`", line.split("|")[1]) if line.startswith("|") else []
 
 
 def test_readme_lists_every_mining_preset() -> None:

@@ -56,7 +56,7 @@ def _shares(data: AuditedSet, places: np.ndarray, prefix: str) -> list[Figure]:
     is_flagged[places] = True
     queries = is_flagged[data.rows["query"].to_numpy()]
     documents = is_flagged[document_texts(data)]
-    what = prefix.replace("_", " ")
+    what = f"with {prefix.replace('_', ' ').strip() or 'any of these'}"
     return [
         share(f"{prefix}query_share", int(queries.sum()), len(queries), label=f"queries {what}"),
         share(

@@ -103,4 +103,7 @@ class Metric(Plugin):
         """
 
 
+# Why a metric that compares meanings was skipped, and the cure.
+NO_ENCODER = "no encoder was given (`--set encoder.encoder=use_multilingual` is the packaged one)"
+
 METRICS: Registry[Metric] = Registry("metric", "data_cards.audit.metrics")

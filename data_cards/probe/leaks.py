@@ -67,10 +67,13 @@ def find_leaks(train: TrainRows, evaluation: EvalSet, jaccard: float) -> Leaks:
         DOCUMENT_NEAR: _rows_with(train, near),
         GROUP_SHARED: _rows_with(train, in_group) | _among(train.rows["group_id"], groups),
     }
-    reasons = np.full(train.rows.height, None, object)
-    for reason in reversed(REASONS):
-        reasons[found[reason]] = reason
-    return Leaks(pl.Series("reason", reasons, pl.String), equal | near | in_group)
+    codes = np.full(train.rows.height, -1)
+    for code in reversed(range(len(REASONS))):
+        codes[found[REASONS[code]]] = code
+    named = pl.Series(codes).replace_strict(
+        {-1: None, **dict(enumerate(REASONS))}, return_dtype=pl.String
+    )
+    return Leaks(named.alias("reason"), equal | near | in_group)
 
 
 def _among(values: pl.Series, wanted: set[str]) -> Mask:

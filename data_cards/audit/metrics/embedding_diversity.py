@@ -12,7 +12,7 @@ from pydantic import Field
 from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.encoded import encode_texts
 from data_cards.audit.measurement import Breakdown, Figure, Measurement
-from data_cards.audit.metric import METRICS, AuditContext, Metric
+from data_cards.audit.metric import METRICS, NO_ENCODER, AuditContext, Metric
 from data_cards.audit.spread import Spread, spread_of
 
 Places = npt.NDArray[np.int32]
@@ -49,7 +49,7 @@ class EmbeddingDiversity(Metric):
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return scores of the whole and of each cell; skipped without encoder or rows."""
         if context.encoder is None:
-            return Measurement(skipped="no encoder was given")
+            return Measurement(skipped=NO_ENCODER)
         if not data.rows.height:
             return Measurement(skipped="the data set has no rows")
         sides = _sides(data)

@@ -12,7 +12,7 @@ from data_cards.audit.audited_set import NEGATIVE, POSITIVE, AuditedSet
 from data_cards.audit.bins import edged_histogram
 from data_cards.audit.encoded import encode_texts
 from data_cards.audit.measurement import Measurement, findings_of, share
-from data_cards.audit.metric import METRICS, AuditContext, Metric
+from data_cards.audit.metric import METRICS, NO_ENCODER, AuditContext, Metric
 
 _EDGES = (-np.inf, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, np.nextafter(1.0, 2.0), np.inf)
 _LABELS = (
@@ -66,7 +66,7 @@ class Hardness(Metric):
         if not data.has_negatives():
             return Measurement(skipped="the data set has no negatives")
         if not data.has_scores() and context.encoder is None:
-            return Measurement(skipped="the data set has no scores, and no encoder was given")
+            return Measurement(skipped=f"the data set has no scores, and {NO_ENCODER}")
         scored = self._scored(data, context)
         ratios, unusable = _ratios(scored.links)
         if ratios.is_empty():

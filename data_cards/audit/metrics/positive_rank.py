@@ -13,7 +13,7 @@ from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.bins import edged_histogram
 from data_cards.audit.encoded import encode_texts, row_blocks
 from data_cards.audit.measurement import Measurement, findings_of, share
-from data_cards.audit.metric import METRICS, AuditContext, Metric
+from data_cards.audit.metric import METRICS, NO_ENCODER, AuditContext, Metric
 
 _EDGES = (-0.5, 0.5, 9.5, 99.5, 999.5, np.inf)
 _LABELS = ("0", "1 to 9", "10 to 99", "100 to 999", "1000 and more")
@@ -46,7 +46,7 @@ class PositiveRank(Metric):
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return shares and the histogram of ranks; skipped without encoder or positives."""
         if context.encoder is None:
-            return Measurement(skipped="no encoder was given")
+            return Measurement(skipped=NO_ENCODER)
         positives = data.links_of("positive")
         with_positive = positives["row"].unique().sort().to_numpy()
         if not len(with_positive):

@@ -13,7 +13,7 @@ from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.bins import even_histogram
 from data_cards.audit.encoded import encode_texts
 from data_cards.audit.measurement import Figure, Measurement, findings_of
-from data_cards.audit.metric import METRICS, AuditContext, Metric
+from data_cards.audit.metric import METRICS, NO_ENCODER, AuditContext, Metric
 from mining.encoders import Floats
 from mining.vectors import checked_vectors
 
@@ -60,7 +60,7 @@ class ReferenceShift(Metric):
         from scipy import stats
 
         if context.encoder is None:
-            return Measurement(skipped="no encoder was given")
+            return Measurement(skipped=NO_ENCODER)
         is_generated = data.rows["generator"] != ""
         people = data.rows.filter(~is_generated)["query"].unique().sort().to_numpy()
         rows = np.flatnonzero(is_generated.to_numpy())

@@ -12,7 +12,7 @@ from pydantic import Field
 from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.encoded import encode_texts, row_blocks
 from data_cards.audit.measurement import Figure, Measurement, share
-from data_cards.audit.metric import METRICS, AuditContext, Metric
+from data_cards.audit.metric import METRICS, NO_ENCODER, AuditContext, Metric
 from mining.encoders import Floats
 
 _GENERATED = "generated:"
@@ -46,7 +46,7 @@ class SourcePurity(Metric):
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share and chance; skipped without encoder or generated negatives."""
         if context.encoder is None:
-            return Measurement(skipped="no encoder was given")
+            return Measurement(skipped=NO_ENCODER)
         negatives = data.links_of("negative").with_columns(pl.col("source").cast(pl.String))
         generated = negatives["source"].str.starts_with(_GENERATED)
         if not generated.any():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data_cards.audit.metric import AuditContext
+from data_cards.audit.metric import NO_ENCODER, AuditContext
 from data_cards.audit.metrics.embedding_diversity import EmbeddingDiversity
 from data_cards.audit.metrics.positive_rank import PositiveRank
 from data_cards.audit.metrics.reference_shift import ReferenceShift
@@ -168,4 +168,4 @@ def test_generated_negatives_that_cluster_are_pure_and_mixed_ones_are_at_chance(
 def test_without_an_encoder_meanings_are_not_measured() -> None:
     data = audited([Row("a", [Link("p")], [Link("x")])])
     for metric in (EmbeddingDiversity(), PositiveRank(), ReferenceShift(), SourcePurity()):
-        assert metric.measure(data, AuditContext()).skipped == "no encoder was given"
+        assert metric.measure(data, AuditContext()).skipped == NO_ENCODER
