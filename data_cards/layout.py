@@ -53,5 +53,5 @@ def check_directory(directory: Path) -> None:
     if not (directory / MANIFEST).is_file():
         raise DataError(
             f"`{directory}` must hold {MANIFEST}, but it is not there. "
-            "Run `pairmill build` again: it finishes what is missing."
+            "Run the command that wrote it again: it finishes what is missing."
         )

@@ -164,8 +164,9 @@ def load_manifest(directory: Path) -> DataSetManifest:
         DataSetManifest,
         directory,
         "a data set manifest of this version of Pairmill",
-        "If the file was edited, run `pairmill build` again; if another version wrote it, read it "
-        "with that version.",
+        "If the file was edited, run the command that wrote it again; if another version wrote "
+        "it, read it with that version; what `pairmill bitext` wrote goes to `pairmill mine "
+        "--pairs` first.",
     )
 
 

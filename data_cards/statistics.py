@@ -118,7 +118,7 @@ def compute_statistics(directory: Path) -> DataSetStatistics:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
             f"`{directory}` must hold readable data files, but reading them gave: {error}. "
-            "Run `pairmill build` again: damaged files are found and written anew."
+            "Run the command that wrote it again: damaged files are found and written anew."
         ) from error
 
 
@@ -134,13 +134,13 @@ def scan_examples(files: list[Path]) -> pl.LazyFrame:
         except (OSError, ValueError) as error:
             raise DataError(
                 f"`{path}` must be a readable Parquet file, but reading it gave: {error}. "
-                "Delete it and run `pairmill build` again: it is rebuilt."
+                "Delete it and run the command that wrote it again: it is rebuilt."
             ) from error
         missing = [name for name in EXAMPLES.names if name not in schema.names]
         if missing:
             raise DataError(
                 f"`{path}` must have the columns of an example row, but lacks {missing}. "
-                "Give a directory that `pairmill build` wrote."
+                "Give the directory of a finished data set."
             )
     if not files:
         empty = pl.from_arrow(EXAMPLES.empty_table())

@@ -56,5 +56,5 @@ def _check(directory: Path) -> None:
         listed = "; ".join(f"{p.check}: {p.message}" for p in problems[:5])
         raise DataError(
             f"`{directory}` must be a whole data set, but {len(problems)} checks fail: {listed}. "
-            "Run `pairmill build` again: it mends what is damaged."
+            "Run the command that wrote it again: it mends what is damaged."
         )
