@@ -15,6 +15,7 @@ import polars as pl
 
 from data_cards import layout
 from data_cards.audit.audited_set import AuditedSet
+from data_cards.audit.gates import NOT_GIVEN
 from data_cards.audit.layouts import detect
 from data_cards.audit.metric import AuditContext
 from data_cards.audit.open_source import open_source
@@ -188,7 +189,7 @@ def _skipped(outcome: AuditOutcome, gate: dict[str, Any]) -> str:
         for name, metric in asked.items()
         if metric["skipped"]
     ]
-    return "; ".join(reasons)
+    return "; ".join(reasons) or NOT_GIVEN
 
 
 def _measured(

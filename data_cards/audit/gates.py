@@ -58,6 +58,10 @@ class GateResult(NamedTuple):
     reason: str = ""
 
 
+# Of a figure that its metric states, but does not give for this data.
+NOT_GIVEN = "this data does not give it"
+
+
 def parse_gates(limits: Mapping[str, float]) -> tuple[Gate, ...]:
     """Return the gates of a configuration, `max_<figure>` or `min_<figure>` -> limit, by key.
 
@@ -105,7 +109,7 @@ def judge_gates(
     Args:
         gates: Limits.
         measured: Metric -> what it said.
-        metrics: The same metrics, for the figures that skipped ones would have had.
+        metrics: The same metrics, for the figures that they state and this data does not give.
 
     Raises:
         ConfigError: If a figure is unknown, or several metrics have it.
@@ -115,17 +119,17 @@ def judge_gates(
         for name, measurement in measured.items()
         for figure in measurement.figures
     }
-    skipped = {m.name: m.figures for m in metrics if measured[m.name].skipped}
-    return tuple(_judge(gate, figures, skipped, measured) for gate in gates)
+    stated = {metric.name: metric.figures for metric in metrics}
+    return tuple(_judge(gate, figures, stated, measured) for gate in gates)
 
 
 def _judge(
     gate: Gate,
     figures: Mapping[str, Figure],
-    skipped: Mapping[str, Sequence[str]],
+    stated: Mapping[str, Sequence[str]],
     measured: Mapping[str, Measurement],
 ) -> GateResult:
-    metric, dot, _ = gate.figure.partition(".")
+    metric, dot, own = gate.figure.partition(".")
     found = [full for full in figures if full == gate.figure or (not dot and _name(full) == metric)]
     if len(found) > 1:
         raise _ambiguous(gate, [full.partition(".")[0] for full in found])
@@ -134,13 +138,16 @@ def _judge(
         value = float(figure.value)
         passed = value <= gate.limit if gate.bound == "max" else value >= gate.limit
         return GateResult(found[0], gate.bound, gate.limit, value, figure.low, figure.high, passed)
-    meant = [n for n in skipped if (n == metric if dot else _has(skipped[n], metric))]
-    if not meant and not dot:
+    skipped = [name for name in stated if measured[name].skipped]
+    if dot:
+        meant = [n for n in stated if n == metric and (n in skipped or _has(stated[n], own))]
+    else:
+        meant = [n for n, names in stated.items() if _has(names, metric)]
         # A skipped metric that does not state its figures may have this one.
-        meant = [n for n, stated in skipped.items() if not stated]
+        meant = meant or [n for n in skipped if not stated[n]]
     if not meant:
         raise _unknown(gate, [*figures, *map(_name, figures)])
-    reason = "; ".join(f"{n}: {measured[n].skipped}" for n in meant)
+    reason = "; ".join(f"{n}: {measured[n].skipped or NOT_GIVEN}" for n in meant)
     full = gate.figure if dot or len(meant) > 1 else f"{meant[0]}.{metric}"
     return GateResult(full, gate.bound, gate.limit, None, None, None, passed=False, reason=reason)
 

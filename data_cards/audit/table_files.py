@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +24,17 @@ PARQUET = (".parquet",)
 _CHUNK_BYTES = 16 << 20
 # Lines looked at to learn the columns of a file.
 _FIRST_LINES = 100
-_SPLIT = re.compile(r"(?:^|[-_.])(train|validation|valid|val|dev|test)(?:[-_.]|$)", re.IGNORECASE)
-_SPLITS = {"valid": "validation", "val": "validation"}
+_SPLIT = re.compile(
+    r"(?:^|[-_.])(train|validation|valid|val|development|dev|evaluation|eval|test)(?:[-_.]|$)",
+    re.IGNORECASE,
+)
+_SPLITS = {
+    "valid": "validation",
+    "val": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
+    "development": "dev",
+}
 # Folders of ids that lie beside the texts, line for line, in Pairmill's exports.
 _ASIDE = {"ids"}
 
@@ -152,15 +162,46 @@ def _columns(file: Path) -> dict[str, pa.DataType]:
             if pa.types.is_struct(kind):
                 columns |= {f"{name}.{field.name}": field.type for field in kind}
         return columns
+    state = file.stat()
+    return dict(_json_columns(file, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _json_columns(file: Path, _size: int, _changed: int) -> tuple[tuple[str, pa.DataType], ...]:
+    """Return the columns of a whole file: one may begin far down. Each layout asks; read once."""
     found: dict[str, pa.DataType] = {}
+    late: list[bytes] = []
+    size = 0
     for place, (number, line) in enumerate(_numbered(file)):
-        if place == _FIRST_LINES:
-            break
-        for name, value in _object(file, number, line).items():
-            kind = _kind(value)
-            if name not in found or not pa.types.is_null(kind):
-                found[name] = kind
-    return found
+        if place < _FIRST_LINES:
+            for name, value in _object(file, number, line).items():
+                kind = _kind(value)
+                if name not in found or not pa.types.is_null(kind):
+                    found[name] = kind
+            continue
+        late.append(line)
+        size += len(line)
+        if size >= _CHUNK_BYTES:
+            _add_late(found, late)
+            late, size = [], 0
+    _add_late(found, late)
+    return tuple(found.items())
+
+
+def _add_late(found: dict[str, pa.DataType], lines: Sequence[bytes]) -> None:
+    """Add columns that these lines are the first to fill; damaged lines are told of later."""
+    if not lines:
+        return
+    data = b"\n".join(lines)
+    blocks = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    try:
+        schema = pj.read_json(io.BytesIO(data), read_options=blocks).schema
+    except pa.ArrowInvalid:
+        return
+    for field in schema:
+        known = found.get(field.name, pa.null())
+        if pa.types.is_null(known) or known == pa.list_(pa.null()):
+            found[field.name] = field.type
 
 
 def _kind(value: Any) -> pa.DataType:  # noqa: ANN401 - any JSON value

@@ -12,7 +12,15 @@ import polars as pl
 from data_cards.audit.audited_set import NEGATIVE, POSITIVE
 from data_cards.audit.layouts import LAYOUTS, Layout
 from data_cards.audit.source import GIVEN_LINKS, GIVEN_ROWS, Block, Source, conform
-from data_cards.audit.table_files import JSON_LINES, Lines, Table, find_tables, read_lines, spelt
+from data_cards.audit.table_files import (
+    JSON_LINES,
+    Lines,
+    Table,
+    find_tables,
+    is_text,
+    read_lines,
+    spelt,
+)
 from sdg.errors import DataError
 
 _TEXTS = pl.List(pl.String)
@@ -71,7 +79,13 @@ def _lacks(table: Table) -> str:
 
 def _blocks(tables: Sequence[Table], block_rows: int) -> Iterator[Block]:
     for table in tables:
-        for lines in read_lines(table, _COLUMNS, block_rows):
+        # A name that is a number names nothing: the row is named by file and line.
+        wanted = {
+            name: kind
+            for name, kind in _COLUMNS.items()
+            if name != "id" or is_text(table.columns.get(name))
+        }
+        for lines in read_lines(table, wanted, block_rows):
             yield _block(table, lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -68,8 +68,8 @@ class SentenceTransformers(Layout):
 
     A list of numbers beside texts is one score each. A number beside a pair, and each number beside
     a list of documents, is a label: above 0 the document is a positive, else a negative; whole
-    numbers from 0 to 3 are grades, all others scores. Labelled pairs of one query are one row.
-    The split is the file's or folder's name.
+    numbers from 0 to 3 throughout a file are grades, others scores; a document without a label is
+    left out. Labelled pairs of one query are one row. The split is the file's or folder's name.
     """
 
     looks_like: ClassVar[str] = (
@@ -142,7 +142,9 @@ def _lacks(columns: _Columns, table: Table) -> str:
             ("a column of positives", columns.positive or columns.documents),
             (
                 "a list of labels beside the list of documents",
-                columns.positive or not columns.documents or columns.labels,
+                columns.positive
+                or not columns.documents
+                or (columns.labels and is_list(table.columns[columns.labels])),
             ),
         )
         if not found
@@ -163,11 +165,25 @@ def _blocks(tables: Sequence[Table], block_rows: int) -> Iterator[Block]:
         if columns.labels:
             is_each = is_list(table.columns[columns.labels])
             wanted[columns.labels] = pl.List(pl.Float64) if is_each else pl.Float64
+        is_graded = _is_graded(table, columns, wanted, block_rows)
         for lines in read_lines(table, wanted, block_rows):
-            yield _block(table, columns, lines)
+            yield _block(table, columns, lines, is_graded=is_graded)
 
 
-def _block(table: Table, columns: _Columns, lines: Lines) -> Block:
+def _is_graded(table: Table, columns: _Columns, wanted: Mapping[str, Any], block_rows: int) -> bool:
+    """Return whether every label of a file is a grade, 0 to 3."""
+    if not columns.labels:
+        return False
+    kind = {columns.labels: wanted[columns.labels]}
+    for lines in read_lines(table, kind, block_rows):
+        labels = lines.frame[columns.labels]
+        flat = labels.explode() if isinstance(labels.dtype, pl.List) else labels
+        if not flat.drop_nulls().is_in([0.0, 1.0, 2.0, 3.0]).all():
+            return False
+    return True
+
+
+def _block(table: Table, columns: _Columns, lines: Lines, *, is_graded: bool) -> Block:
     named = pl.concat_str(pl.lit(f"{table.where}:"), lines.numbers.cast(pl.String))
     frame = lines.frame.with_columns(
         query=pl.col(columns.query),
@@ -175,9 +191,12 @@ def _block(table: Table, columns: _Columns, lines: Lines) -> Block:
         split=pl.lit(table.split),
         line=lines.numbers,
     )
-    links = _tuple_links(frame, columns) if columns.positive else _list_links(table, frame, columns)
+    if columns.positive:
+        links = _tuple_links(frame, columns)
+    else:
+        links = _list_links(table, frame, columns, is_graded=is_graded)
     if _is_labelled_pair(columns) and not isinstance(frame.schema[columns.labels], pl.List):
-        links = _by_label(links)
+        links = _by_label(links, is_graded=is_graded)
     return Block(conform(frame, GIVEN_ROWS), conform(links, GIVEN_LINKS))
 
 
@@ -204,10 +223,13 @@ def _tuple_links(frame: pl.DataFrame, columns: _Columns) -> pl.DataFrame:
     return flat.with_columns(role=role, place=pl.col("place").clip(0))
 
 
-def _list_links(table: Table, frame: pl.DataFrame, columns: _Columns) -> pl.DataFrame:
+def _list_links(
+    table: Table, frame: pl.DataFrame, columns: _Columns, *, is_graded: bool
+) -> pl.DataFrame:
     """Return one link per document of a list, by its label, positives first."""
     texts, labels = pl.col(columns.documents), pl.col(columns.labels)
-    wrong = frame.filter(texts.list.len() != labels.list.len())
+    sizes = (texts.list.len().fill_null(0), labels.list.len().fill_null(0))
+    wrong = frame.filter(sizes[0] != sizes[1])
     if wrong.height:
         raise DataError(
             f"`{columns.labels}` must be as long as `{columns.documents}`, but is not in line "
@@ -215,17 +237,20 @@ def _list_links(table: Table, frame: pl.DataFrame, columns: _Columns) -> pl.Data
         )
     rows = frame.with_row_index("row").filter(texts.list.len() > 0)
     flat = rows.select("row", text=texts, score=labels).explode("text", "score")
-    links = _by_label(flat).sort("row", "role", maintain_order=True)
+    links = _by_label(flat, is_graded=is_graded).sort("row", "role", maintain_order=True)
     place = pl.int_range(pl.len(), dtype=pl.Int32).over("row", "role")
     return links.with_columns(place=place)
 
 
-def _by_label(links: pl.DataFrame) -> pl.DataFrame:
-    """Return links whose role, grade and score are those of the label in `score`."""
+def _by_label(links: pl.DataFrame, *, is_graded: bool) -> pl.DataFrame:
+    """Return links whose role, grade and score are those of the label in `score`.
+
+    A document without a label is neither positive nor negative: it becomes an empty place.
+    """
     label = pl.col("score")
-    is_grade = label.is_in([0.0, 1.0, 2.0, 3.0])
     return links.with_columns(
+        text=pl.when(label.is_not_null()).then("text"),
         role=pl.when(label > 0).then(POSITIVE).otherwise(NEGATIVE),
-        grade=pl.when(is_grade).then(label),
-        score=pl.when(~is_grade).then(label),
+        grade=label if is_graded else pl.lit(None, pl.Float64),
+        score=pl.lit(None, pl.Float64) if is_graded else label,
     )

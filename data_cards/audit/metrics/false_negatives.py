@@ -86,7 +86,7 @@ class FalseNegatives(Metric):
         listed = pl.concat([known.filter(pl.col("reason") != ""), near.lines])
         findings = [self._known_findings(listed, reason, context) for reason in _REASONS]
         counts = dict(listed.group_by("reason").agg(pl.len()).sort("reason").iter_rows())
-        figures = [rate]
+        figures: list[Figure] = [rate]
         notes = _near_notes(near, known.height)
         head = rate._replace(
             name="false_negative_rate", label="by known duplicates: a lower bound, no judge"
@@ -95,14 +95,16 @@ class FalseNegatives(Metric):
             verdicts = self._judge(data, context, context.judge, known)
             wrong = verdicts.lines.filter("is_relevant")
             judged = verdicts.lines.height
+            asked = judged + verdicts.unreadable
             label = f"judged by {context.judge.name}"
+            # Without a verdict there is no rate: a gate on it is broken, not kept by a zero.
             head = share("false_negative_rate", wrong.height, judged, known.height, label)
-            figures.append(count("judge_unreadable", verdicts.unreadable, self.sample))
+            figures.append(count("judge_unreadable", verdicts.unreadable, asked))
             findings.append(self._judged_findings(wrong, context))
             counts[_JUDGED] = wrong.height
             notes.append(f"{judged} negatives, one a row, were judged by {context.judge.name}.")
         return Measurement(
-            figures=(head, *figures),
+            figures=(head, *figures) if head.sample else tuple(figures),
             breakdowns=(_by_reason(counts), _by_language(data, known, near)),
             findings=pl.concat(findings),
             finding_counts=counts,

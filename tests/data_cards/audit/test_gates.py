@@ -117,3 +117,10 @@ def test_a_configuration_joins_dotted_keys_and_refuses_others() -> None:
     ]
     with pytest.raises(ConfigError, match="must have keys max_<figure> or min_<figure>"):
         AuditConfig.model_validate({"gates": {"rows": 3}})
+
+
+@pytest.mark.parametrize("figure", ["share_of_cats", "first.share_of_cats"])
+def test_a_figure_that_this_data_does_not_give_breaks_its_gate_and_says_so(figure: str) -> None:
+    (found,) = _results(**{f"max_{figure}": 0.5})
+    assert (found.figure, found.value, found.passed) == ("first.share_of_cats", None, False)
+    assert found.reason == "first: this data does not give it"

@@ -236,3 +236,53 @@ def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
     _parquet(tmp_path / "x.parquet", {"anchor": [1, 2], "positive": ["a", "b"]})
     with pytest.raises(DataError, match=r"a column of queries is missing.*anchor \(int64\)"):
         detect(tmp_path, "sentence_transformers").source(tmp_path)
+
+
+def test_a_column_that_begins_far_down_is_read(tmp_path: Path) -> None:
+    rows: list[Mapping[str, Any] | str] = [{"query": f"q{n}", "pos": [f"p{n}"]} for n in range(150)]
+    rows += [{"query": f"q{n}", "pos": [f"p{n}"], "neg": ["n"]} for n in range(150, 160)]
+    data = _opened(_lines(tmp_path / "late.jsonl", rows), tmp_path, block_rows=64)
+    assert data.links_of("negative")["row"].to_list() == list(range(150, 160))
+
+
+def test_whole_numbers_among_scores_are_scores(tmp_path: Path) -> None:
+    columns = {
+        "sentence1": ["a", "b", "c", "d"],
+        "sentence2": ["w", "x", "y", "z"],
+        "score": [1.0, 0.9, 0.1, 0.0],
+    }
+    data = _opened(_parquet(tmp_path / "sts.parquet", columns), tmp_path)
+    assert data.links["score"].cast(float).round(3).to_list() == [1.0, 0.9, 0.1, 0.0]
+    assert data.links["grade"].to_list() == [None] * 4
+
+
+def test_a_document_without_a_label_is_left_out(tmp_path: Path) -> None:
+    columns = {"query": ["a", "a", "a"], "positive": ["x", "y", "z"], "label": [1, None, 0]}
+    data = _opened(_parquet(tmp_path / "labelled.parquet", columns), tmp_path)
+    assert [(link[1], link[2]) for link in _links(data)] == [("x", POSITIVE), ("z", NEGATIVE)]
+
+
+def test_documents_without_a_list_of_labels_are_refused_by_name(tmp_path: Path) -> None:
+    one = _lines(tmp_path / "one.jsonl", [{"query": "q", "documents": ["a", "b"], "label": 1}])
+    with pytest.raises(DataError, match="a list of labels beside the list of documents"):
+        _opened(one, tmp_path)
+    none = _lines(
+        tmp_path / "none.jsonl",
+        [
+            {"query": "q", "documents": ["a", "b"], "labels": [1, 0]},
+            {"query": "r", "documents": ["c", "d"], "labels": None},
+        ],
+    )
+    with pytest.raises(DataError, match="must be as long as `documents`, but is not in line 2"):
+        _opened(none, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["eval.jsonl", "data-evaluation.jsonl", "val.jsonl"])
+def test_a_file_for_evaluation_is_the_validation_split(tmp_path: Path, name: str) -> None:
+    data = _opened(_lines(tmp_path / name, [{"query": "q", "positive": "p"}]), tmp_path)
+    assert data.rows["split"].to_list() == ["validation"]
+
+
+def test_numbers_as_ids_name_nothing(tmp_path: Path) -> None:
+    path = _lines(tmp_path / "numbered.jsonl", [{"id": 7, "query": "q", "pos": ["p"]}])
+    assert _opened(path, tmp_path).rows["query_id"].to_list() == ["numbered.jsonl:1"]

@@ -85,6 +85,18 @@ def test_the_judge_sees_one_negative_of_each_row_and_unreadable_verdicts_leave_t
     assert found.findings["row"].to_list() == [0, 1]
 
 
+def test_a_judge_that_nobody_can_read_gives_no_rate_rather_than_zero() -> None:
+    rows = [Row(f"q{n}", [Link(f"p{n}")], [Link(f"x{n}")]) for n in range(3)]
+    judge = TextJudge(frozenset(), frozenset({"x0", "x1", "x2"}))
+    found = FalseNegatives().measure(audited(rows), AuditContext(judge=judge))
+    assert [figure.name for figure in found.figures] == [
+        "known_false_negative_rate",
+        "judge_unreadable",
+    ]
+    unreadable = found.figure("judge_unreadable")
+    assert (unreadable.value, unreadable.population) == (3, 3)
+
+
 def test_near_copies_are_estimated_on_a_sample_of_large_sets_with_an_interval() -> None:
     rows = [
         Row(f"q{n}", [Link(f"p{n}", f"{WORDS} {n}")], [Link(f"x{n}", f"{WORDS} {n} z"), Link("y")])
