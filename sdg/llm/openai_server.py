@@ -175,12 +175,16 @@ class OpenAIServer(Engine):
 
         with closing(iterate(client.thread, ask_all)) as groups:
             for answers in groups:
+                given_up: BackendError | None = None
                 for answer in answers:
                     failed = answer.failure in PASSING_FAILURES
                     failed_in_a_row = failed_in_a_row + 1 if failed else 0
-                    if failed_in_a_row >= _FAILED_IN_A_ROW:
-                        raise self._given_up(getattr(answer, "detail", answer.failure))
+                    if failed_in_a_row == _FAILED_IN_A_ROW:
+                        given_up = self._given_up(getattr(answer, "detail", answer.failure))
+                # The good answers of the group are paid for: they are handed over first.
                 yield answers
+                if given_up is not None:
+                    raise given_up
 
     def _open(self) -> SharedPool:
         with _OPENING:

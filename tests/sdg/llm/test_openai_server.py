@@ -3,15 +3,27 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from sdg.errors import BackendError, ConfigError
-from sdg.llm import ENGINES, ChatRequest, Engine, Message, Sampling, ScoreRequest
+from sdg.llm import (
+    ENGINES,
+    Candidate,
+    ChatRequest,
+    Engine,
+    Message,
+    Reply,
+    Sampling,
+    ScoreRequest,
+    openai_server,
+)
 from sdg.llm.http_pool import Limits
+from sdg.llm.journal import Journal
 from tests.sdg.llm.mock_server import KEY, MODEL, Asked, MockServer, closed_port, running_server
 
 
@@ -88,6 +100,29 @@ def test_a_server_that_fails_every_request_ends_the_run(server: MockServer) -> N
     server.misbehave = lambda _: "500"
     with pytest.raises(BackendError, match="engine is dead"):
         list(engine_for(server).complete([ask(f"r{i}") for i in range(40)]))
+
+
+def test_an_engine_that_gives_up_delivers_the_answers_that_came_with_the_failures(
+    server: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [ask(f"r{i}") for i in range(25)]
+    good = [Reply(f"r{i}", (Candidate(f"paid {i}", "stop", None),), "", "", 1, 1) for i in range(5)]
+    failed = [Reply(f"r{i}", (), "server_error", "it died", 0, 0) for i in range(5, 25)]
+
+    def one_group(*_: object) -> Generator[list[Reply], None, None]:
+        yield good + failed
+
+    with Journal(tmp_path / "j.db") as journal:
+        with monkeypatch.context() as patched:
+            patched.setattr(openai_server, "iterate", one_group)
+            with pytest.raises(BackendError, match="it died"):
+                journal.complete(engine_for(server), requests)
+        replies = journal.complete(engine_for(server), requests)
+    assert [reply.candidates[0].text for reply in replies] == [
+        *(f"paid {i}" for i in range(5)),
+        *(f"re prompt r{i} #0" for i in range(5, 25)),
+    ]
+    assert {body["prompt"] for body in server.bodies} == {f"prompt r{i}" for i in range(5, 25)}
 
 
 def test_a_dead_server_hands_its_requests_to_a_live_one(server: MockServer) -> None:
