@@ -6,13 +6,15 @@
 The first run writes what it would ask and stops (exit status 3: the backend has not answered yet,
 all finished work is kept). Somebody runs the file, with `vllm run-batch` or by uploading it, and
 the next run reads the replies. A stage whose requests depend on replies of an earlier stage needs
-another round; nothing is asked twice.
+another round. Nothing that has an answer is asked twice; a line that failed for a reason that may
+pass (an expired batch, a server's error) goes into a new file of requests.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +23,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from sdg.errors import BackendError, DataError
 from sdg.ids import canonical_json, content_id
-from sdg.llm import ENGINES, ChatRequest, Engine, Reply, Score, ScoreRequest
+from sdg.llm import ENGINES, PASSING_FAILURES, ChatRequest, Engine, Reply, Score, ScoreRequest
 from sdg.llm import openai_wire as wire
 
 _WRITING: Final = threading.Lock()
@@ -30,28 +32,27 @@ _PASSING: Final = frozenset({408, 409, 425, 429})
 
 
 class _Replies:
-    """Where each reply lies; texts stay on the disk. A later line of the same id wins."""
+    """Where the replies of each id lie; texts stay on the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._files = sorted(folder.glob("*.jsonl"))
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, tuple[tuple[int, int], ...]] = {}
         for number, path in enumerate(self._files):
             with path.open("rb") as file:
                 at = 0
                 for line in file:
                     if line.strip():
-                        self._places[_line_id(line, path)] = (number, at)
+                        custom_id = _line_id(line, path)
+                        self._places[custom_id] = (*self._places.get(custom_id, ()), (number, at))
                     at += len(line)
 
-    def __contains__(self, custom_id: str) -> bool:
-        return custom_id in self._places
-
-    def read(self, custom_id: str) -> dict[str, Any]:
-        """Return the line of a reply."""
-        number, at = self._places[custom_id]
-        with self._files[number].open("rb") as file:
-            file.seek(at)
-            return dict(json.loads(file.readline()))
+    def read(self, custom_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of an id, the latest first."""
+        for number, at in reversed(self._places.get(custom_id, ())):
+            with self._files[number].open("rb") as file:
+                file.seek(at)
+                line = file.readline()
+            yield dict(json.loads(line))
 
 
 @ENGINES.register("batch_file")
@@ -111,16 +112,20 @@ class BatchFile(Engine):
                 self._replies = _Replies(Path(self.folder) / "replies")
             replies = self._replies
         missing: dict[str, dict[str, Any]] = {}
+        failures: dict[str, int] = {}
         for request in requests:
             line = self._line(request)
             custom_id = line["custom_id"]
-            if custom_id in replies:
-                yield _read(request, replies.read(custom_id))
-            else:
-                missing[custom_id] = line
-                detail = f"It waits in {Path(self.folder).name}/requests as {custom_id}."
-                yield Reply(request.key, (), "pending", detail, 0, 0)
-        self._write(missing)
+            final, failed = _final(request, replies.read(custom_id))
+            if final is not None:
+                yield final
+                continue
+            missing[custom_id] = line
+            failures[custom_id] = len(failed)
+            detail = f"It waits in {Path(self.folder).name}/requests as {custom_id}."
+            last = f" The last answer was {failed[0]}" if failed else ""
+            yield Reply(request.key, (), "pending", detail + last, 0, 0)
+        self._write(missing, failures)
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
         """Yield nothing.
@@ -168,8 +173,8 @@ class BatchFile(Engine):
         custom_id = content_id("pairmill-", known)
         return {"custom_id": custom_id, "method": "POST", "url": f"/v1/{path}", "body": body}
 
-    def _write(self, missing: Mapping[str, dict[str, Any]]) -> None:
-        """Append what no file of requests holds yet; each run writes files of its own."""
+    def _write(self, missing: Mapping[str, dict[str, Any]], failures: Mapping[str, int]) -> None:
+        """Append what waits in no file of requests; each run writes files of its own."""
         if not missing:
             return
         folder = Path(self.folder) / "requests"
@@ -178,7 +183,7 @@ class BatchFile(Engine):
                 folder.mkdir(parents=True, exist_ok=True)
                 self._written = _Written(folder, self.requests_per_file)
             self._asked.update(missing)
-            self._written.add(missing)
+            self._written.add(missing, failures)
 
 
 class _Written:
@@ -187,24 +192,26 @@ class _Written:
     def __init__(self, folder: Path, per_file: int) -> None:
         self._folder = folder
         self._per_file = per_file
-        self._known: set[str] = set()
+        self._times: Counter[str] = Counter()
         self._number = self._count = 0
         for path in sorted(folder.glob("*.jsonl")):
             self._number = max(self._number, int(path.stem) + 1 if path.stem.isdigit() else 0)
             with path.open("rb") as file:
                 # A line that a crash cut short was never asked: it is written again.
-                self._known.update(_line_id(line, path) for line in file if line.endswith(b"\n"))
+                self._times.update(_line_id(line, path) for line in file if line.endswith(b"\n"))
 
-    def add(self, lines: Mapping[str, dict[str, Any]]) -> None:
-        """Append those of `lines` (by id) that no file holds."""
-        new = [line for custom_id, line in lines.items() if custom_id not in self._known]
+    def add(self, lines: Mapping[str, dict[str, Any]], failures: Mapping[str, int]) -> None:
+        """Append those of `lines` (by id) that were not written more often than they failed."""
+        new = [line for key, line in lines.items() if self._times[key] <= failures[key]]
         while new:
             room = self._per_file - self._count
             part, new = new[:room], new[room:]
             path = self._folder / f"{self._number:04d}.jsonl"
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(canonical_json(line) + "\n" for line in part)
-            self._known.update(line["custom_id"] for line in part)
+            for line in part:
+                # One more than its failures: not again in this run, whatever files were removed.
+                self._times[line["custom_id"]] = failures[line["custom_id"]] + 1
             self._count += len(part)
             if self._count == self._per_file:
                 self._number, self._count = self._number + 1, 0
@@ -218,6 +225,19 @@ def _line_id(line: bytes, path: Path) -> str:
             f"Each line of `{path}` must be JSON with a `custom_id`, but one is "
             f"{line[:80].decode('utf-8', 'replace')!r} instead. Fetch the file again."
         ) from error
+
+
+def _final(
+    request: ChatRequest, lines: Iterator[Mapping[str, Any]]
+) -> tuple[Reply | None, list[str]]:
+    """Return the latest reply that stays, and what the failures that may pass say without one."""
+    passing = []
+    for line in lines:
+        reply = _read(request, line)
+        if reply.failure not in PASSING_FAILURES:
+            return reply, []
+        passing.append(reply.detail)
+    return None, passing
 
 
 def _read(request: ChatRequest, line: Mapping[str, Any]) -> Reply:

@@ -69,7 +69,7 @@ def test_only_what_no_file_holds_is_written_into_a_new_file(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "failure"), [(400, "refused"), (429, "server_error"), (500, "server_error")]
+    ("status", "failure"), [(400, "refused"), (429, "pending"), (500, "pending")]
 )
 def test_a_failed_line_is_a_failure_with_what_was_said(
     tmp_path: Path, status: int, failure: str
@@ -80,6 +80,36 @@ def test_a_failed_line_is_a_failure_with_what_was_said(
     (tmp_path / "replies" / "x.jsonl").write_text(told)
     (reply,) = engine(tmp_path).complete([ask("a")])
     assert (reply.failure, "no such thing" in reply.detail) == (failure, True)
+
+
+def test_what_failed_for_now_is_written_once_into_a_new_file_and_an_answer_ends_it(
+    tmp_path: Path,
+) -> None:
+    requests = [ask(key) for key in "abc"]
+    list(engine(tmp_path).complete(requests))
+    a, b, c = lines(tmp_path)
+    expired = {"custom_id": b["custom_id"], "response": None, "error": {"code": "batch_expired"}}
+    replies = tmp_path / "replies"
+    replies.mkdir()
+    (replies / "z.jsonl").write_text(
+        answer(a) + json.dumps(expired) + "\n" + answer(c, status_code=500)
+    )
+    for _ in range(2):  # The second run finds what the first wrote and adds nothing.
+        again = engine(tmp_path)
+        told = list(again.complete(requests)) + list(again.complete(requests))
+        assert [reply.failure for reply in told] == ["", "pending", "pending"] * 2
+        assert "batch_expired" in told[1].detail
+        assert "2 requests must be answered" in again.pending()
+        assert [line["custom_id"] for line in lines(tmp_path)[3:]] == [
+            b["custom_id"],
+            c["custom_id"],
+        ]
+    assert len(list((tmp_path / "requests").iterdir())) == 2
+    # Files of a batch service have names of their own: an answer counts wherever it lies.
+    (replies / "a.jsonl").write_text(answer(b) + answer(c, status_code=503))
+    last = engine(tmp_path)
+    assert [reply.failure for reply in last.complete(requests)] == ["", "", "pending"]
+    assert [line["custom_id"] for line in lines(tmp_path)[5:]] == [c["custom_id"]]
 
 
 def test_a_file_of_replies_that_is_none_is_named(tmp_path: Path) -> None:
