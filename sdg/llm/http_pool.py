@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.request import getproxies
 
 import aiohttp
@@ -71,6 +71,11 @@ class Limits:
         """
         longest = min(MAX_WAIT_SECONDS, self.backoff_seconds * 2.0 ** (attempt - 1))
         return longest * (0.5 + seed_for(attempt, label) / 2.0**64)
+
+
+class _Place(NamedTuple):
+    server: ServerLoad
+    is_probe: bool
 
 
 class HttpPool:
@@ -141,15 +146,16 @@ class HttpPool:
         history: list[str] = []
         started = float("inf")
         for attempt in range(1, self._limits.max_attempts + 1):
-            server = await self._take()
-            if server is None:
+            place = await self._take()
+            if place is None:
                 return Unanswered("; ".join([*history, self._problems()]), no_server_lives=True)
             started = min(started, self._clock())
             left = started + self._limits.deadline_seconds - self._clock()
             if left <= 0:
-                self._leave(server)
+                self._leave(place)
                 break
-            told = await self._send(server, path, data, is_good, left)
+            server = place.server
+            told = await self._send(place, path, data, is_good, left)
             if told.answer is not None:
                 return told.answer
             history.append(f"attempt {attempt} on {server.url}: {told.problem}")
@@ -164,28 +170,28 @@ class HttpPool:
         lives = any(server.last_heard >= started for server in self.servers)
         return Unanswered("; ".join(history), not lives and not is_late, is_late)
 
-    async def _take(self) -> ServerLoad | None:
-        """Return the freest server that has not just failed; None if all rest for good."""
+    async def _take(self) -> _Place | None:
+        """Return a place at the freest server that has not failed; None if all rest for good."""
         while not self._all_gone(now := self._clock()):
             if self._in_flight < self._limits.max_in_flight:
                 free = [server for server in self.servers if server.is_free(now)]
                 if free:
                     server = min(free, key=lambda s: (s.failures_in_a_row > 0, s.in_flight))
-                    server.take()
+                    taken = _Place(server, server.take())
                     self._in_flight += 1
                     # There may be room for more than the one whose turn it was.
                     if self._line and any(other.is_free(now) for other in self.servers):
                         self._call_next()
-                    return server
-            place = self._loop.create_future()
-            self._line.append(place)
+                    return taken
+            turn = self._loop.create_future()
+            self._line.append(turn)
             rests = [server.rests_until for server in self.servers if server.rests_until > now]
             timer = self._loop.call_later(min(rests) - now, self._call_next) if rests else None
             try:
-                await place
+                await turn
             except asyncio.CancelledError:
                 # The turn goes to the next one, or it would be lost.
-                if place.done() and not place.cancelled():
+                if turn.done() and not turn.cancelled():
                     self._call_next()
                 raise
             finally:
@@ -199,16 +205,16 @@ class HttpPool:
         most = self._limits.max_attempts
         return all(s.trips >= most and now < s.rests_until for s in self.servers)
 
-    def _leave(self, server: ServerLoad) -> None:
-        server.leave()
+    def _leave(self, place: _Place) -> None:
+        place.server.leave(is_probe=place.is_probe)
         self._in_flight -= 1
         self._call_next()
 
     def _call_next(self) -> None:
         while self._line:
-            place = self._line.popleft()
-            if not place.done():
-                place.set_result(None)
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
                 return
 
     def _has_other(self, failed: ServerLoad) -> bool:
@@ -221,13 +227,14 @@ class HttpPool:
 
     async def _send(
         self,
-        server: ServerLoad,
+        place: _Place,
         path: str,
         data: bytes,
         is_good: Callable[[Any], bool],
         left: float,
     ) -> Attempt:
         """Return the outcome of one attempt, which may take `left` seconds."""
+        server = place.server
         url = _join(server.url, path)
         started = self._clock()
         timeout = self._timeout
@@ -246,7 +253,7 @@ class HttpPool:
             told = read_answer(response.status, raw, response.headers, server.url, is_good)
             self._heard(server, response.status, told)
         finally:
-            self._leave(server)
+            self._leave(place)
         now = self._clock()
         if told.answer is not None:
             server.succeeded(now - started)

@@ -101,16 +101,20 @@ class ServerLoad:
             return not self._is_probed
         return self.in_flight < int(self.share)
 
-    def take(self) -> None:
-        """Count one more request as under way."""
+    def take(self) -> bool:
+        """Count one more request as under way; return whether it is the probe after a rest."""
         self.in_flight += 1
-        self._is_probed = self.trips > 0
         self._was_full |= self.in_flight >= int(self.share)
+        is_probe = self.trips > 0
+        self._is_probed |= is_probe
+        return is_probe
 
-    def leave(self) -> None:
-        """Count one request as ended, however it did."""
+    def leave(self, *, is_probe: bool) -> None:
+        """Count one request as ended, however it did; `is_probe` is what `take` said of it."""
         self.in_flight -= 1
-        self._is_probed = False
+        # A request sent before the rest that ends now says nothing of the probe under way.
+        if is_probe:
+            self._is_probed = False
 
     def succeeded(self, latency: float) -> None:
         """Note a good answer after `latency` seconds."""

@@ -21,7 +21,7 @@ def answer(load: ServerLoad, latency: float, count: int) -> None:
     """Answer `count` requests of a server that is kept full."""
     for _ in range(count):
         full(load)
-        load.leave()
+        load.leave(is_probe=False)
         load.succeeded(latency)
     full(load)
 
@@ -45,8 +45,7 @@ def test_the_share_doubles_while_the_server_keeps_up_and_stops_at_most() -> None
 def test_a_share_that_is_not_used_does_not_grow() -> None:
     load = ServerLoad("u", 100)
     for _ in range(64):
-        load.take()
-        load.leave()
+        load.leave(is_probe=load.take())
         load.succeeded(1.0)
     assert load.share == 16
 
@@ -93,20 +92,32 @@ def test_a_failing_server_rests_longer_each_time_and_is_then_tried_with_one_requ
     load = ServerLoad("u", 64)
     for _ in range(TRIP_FAILURES):
         assert load.is_free(0.0)
-        load.take()
-        load.leave()
+        load.leave(is_probe=load.take())
         load.failed(0.0, "down", lambda n: 2.0**n)
     assert (load.trips, load.rests_until) == (1, 2.0)
     load.failed(1.0, "sent before", lambda n: 2.0**n)
     assert load.trips == 1
     assert not load.is_free(1.9)
     assert load.is_free(2.0)
-    load.take()
+    is_probe = load.take()
     assert not load.is_free(2.0)
-    load.leave()
+    load.leave(is_probe=is_probe)
     load.failed(2.0, "still down", lambda n: 2.0**n)
     assert (load.trips, load.rests_until) == (2, 6.0)
-    load.take()
-    load.leave()
+    load.leave(is_probe=load.take())
     load.succeeded(1.0)
     assert (load.trips, load.is_free(6.0), load.failures_in_a_row) == (0, True, 0)
+
+
+def test_a_request_sent_before_the_rest_does_not_free_the_place_of_the_probe() -> None:
+    load = ServerLoad("u", 64)
+    full(load)
+    for _ in range(TRIP_FAILURES):
+        load.leave(is_probe=False)
+        load.failed(0.0, "down", lambda n: 2.0**n)
+    assert load.is_free(2.0)
+    assert load.take() is True
+    load.leave(is_probe=False)
+    assert not load.is_free(2.0)
+    load.leave(is_probe=True)
+    assert load.is_free(2.0)
