@@ -171,7 +171,7 @@ class HttpPool:
         return Unanswered("; ".join(history), not lives and not is_late, is_late)
 
     async def _take(self) -> _Place | None:
-        """Return a place at the freest server that has not failed; None if all rest for good."""
+        """Return a place at the freest server that has not just failed; None if all are gone."""
         while not self._all_gone(now := self._clock()):
             if self._in_flight < self._limits.max_in_flight:
                 free = [server for server in self.servers if server.is_free(now)]
@@ -256,7 +256,8 @@ class HttpPool:
             self._leave(place)
         now = self._clock()
         if told.answer is not None:
-            server.succeeded(now - started)
+            # A refusal comes at once, whatever the server has to do.
+            server.succeeded(now - started if told.answer.status == 200 else None)
         elif told.status != _TOO_MANY:
             server.failed(now, told.problem, lambda n: self._limits.wait_seconds(n, server.url))
         return told

@@ -3,7 +3,8 @@
 The share grows while the server keeps up and is cut when it does not (additive increase,
 multiplicative decrease, after Chiu and Jain 1989; doubling at first, as TCP's slow start does).
 vLLM never says 429, but tells its queue at /metrics: where it does, the queue alone decides.
-Elsewhere the mean latency does: more than twice the lowest means that requests wait in line.
+Elsewhere the mean latency does: more than twice the lowest means that requests wait in line. The
+lowest is forgotten slowly, since requests that became longer take longer without any line.
 
 A server that fails several times in a row rests, and is then tried with one request at a time; each
 failed try doubles the rest (a circuit breaker).
@@ -22,6 +23,7 @@ TRIP_FAILURES: Final = 5
 _FEWEST: Final = 4
 _WINDOW: Final = 16
 _SLOW: Final = 2.0
+_FORGOTTEN: Final = 1.1
 _SMALL_CUT: Final = 0.75
 _LARGE_CUT: Final = 0.5
 _QUEUE_SHARE: Final = 0.25
@@ -116,19 +118,19 @@ class ServerLoad:
         if is_probe:
             self._is_probed = False
 
-    def succeeded(self, latency: float) -> None:
-        """Note a good answer after `latency` seconds."""
+    def succeeded(self, latency: float | None) -> None:
+        """Note an answer after `latency` seconds; None for one without the work, a refusal."""
         self.failures_in_a_row = 0
         if self.trips:
             self.trips, self.rests_until = 0, 0.0
-        if self._told_queue:
+        if self._told_queue or latency is None:
             return
         self._latencies.append(latency)
         if len(self._latencies) < max(_WINDOW, int(self.share)):
             return
         mean = sum(self._latencies) / len(self._latencies)
         self._latencies.clear()
-        self._lowest = min(self._lowest, mean)
+        self._lowest = min(mean, _FORGOTTEN * self._lowest)
         if mean > _SLOW * self._lowest:
             self._cut(_SMALL_CUT, _FEWEST)
         else:

@@ -17,7 +17,7 @@ def full(load: ServerLoad) -> None:
         load.take()
 
 
-def answer(load: ServerLoad, latency: float, count: int) -> None:
+def answer(load: ServerLoad, latency: float | None, count: int) -> None:
     """Answer `count` requests of a server that is kept full."""
     for _ in range(count):
         full(load)
@@ -121,3 +121,22 @@ def test_a_request_sent_before_the_rest_does_not_free_the_place_of_the_probe() -
     assert not load.is_free(2.0)
     load.leave(is_probe=True)
     assert load.is_free(2.0)
+
+
+def test_requests_that_became_longer_cost_the_share_only_for_a_while() -> None:
+    load = ServerLoad("u", 64)
+    answer(load, 0.05, 2000)
+    assert load.share == 64
+    answer(load, 5.0, 200)
+    assert load.share < 16
+    answer(load, 5.0, 3800)
+    assert load.share == 64
+
+
+def test_refusals_say_nothing_of_the_time_that_work_takes() -> None:
+    load = ServerLoad("u", 64)
+    answer(load, 1.0, 16)
+    answer(load, None, 500)
+    assert load.share == 32
+    answer(load, 1.0, 32)
+    assert load.share == 64
