@@ -6,7 +6,7 @@ What matches leaves no text behind: not in a prompt, and not in rejected/, which
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import polars as pl
@@ -34,7 +34,11 @@ DOCUMENT_STAGE, QUERY_STAGE = "decontaminate_documents", "decontaminate"
 # What a rejection must not repeat: the words of an evaluation set.
 _TEXTS = ("text", "title", "natural_texts", "query", "reply")
 # Rejections compared at a time.
-_BLOCK = 65_536
+_BLOCK = 8_192
+# Names of things, which stay: without them nobody could tell what stopped.
+_IDS = ("_id", "_ids")
+# The column beside `row`; not the name of a field.
+_DETAIL = "detail of the rejection"
 
 
 @lru_cache(maxsize=1)
@@ -146,20 +150,61 @@ def without_evaluation_texts(rejections: pa.Table, config: DecontaminateConfig) 
     if not config.against or not rejections.num_rows:
         return rejections
     frame = pl.DataFrame(rejections)
-    is_held = pl.Series([False]).new_from_index(0, frame.height)
-    for name in _TEXTS:
-        texts = frame["row"].str.json_path_match(f"$.{name}").fill_null("")
-        matches = block_list(config).match_blocks(
-            (first, texts.slice(first, _BLOCK)) for first in range(0, len(texts), _BLOCK)
-        )
-        is_held = is_held | pl.Series(range(frame.height)).is_in(matches["text"].implode())
+    parts = frame.select("row", "detail").iter_slices(_BLOCK)
+    fields = pl.concat([_matching_fields(part, block_list(config)) for part in parts])
+    is_held = fields.is_not_null()
     held = [
-        canonical_json({k: v for k, v in json.loads(row).items() if k not in _TEXTS})
-        for row in frame["row"].filter(is_held)
+        _wordless(row, matching)
+        for row, matching in zip(
+            frame["row"].filter(is_held), fields.filter(is_held).to_list(), strict=True
+        )
     ]
     rows = frame["row"].scatter(is_held.arg_true(), held) if held else frame["row"]
     said = frame["detail"].zip_with(~is_held, pl.Series(["held back: evaluation data"]))
     return frame.with_columns(row=rows, detail=said).to_arrow().cast(rejections.schema)
+
+
+def _matching_fields(rejections: pl.DataFrame, blocked: BlockList) -> pl.Series:
+    """Return (R,) the fields of each row that repeat an evaluation text; null where none does."""
+    places, names, texts = list[int](), list[str](), list[str]()
+    for place, (row, detail) in enumerate(rejections.iter_rows()):
+        fields = {**json.loads(row), _DETAIL: detail}
+        for name, value in fields.items():
+            if not name.endswith(_IDS):
+                leaves = list(_leaves(value))
+                places += [place] * len(leaves)
+                names += [name] * len(leaves)
+                texts += leaves
+    leaves_of = pl.DataFrame(
+        {"row": places, "field": names}, schema={"row": pl.UInt32, "field": pl.String}
+    )
+    series = pl.Series(texts, dtype=pl.String)
+    matches = blocked.match_blocks(
+        (first, series.slice(first, _BLOCK)) for first in range(0, len(texts), _BLOCK)
+    )
+    found = leaves_of[matches["text"].unique().sort()].group_by("row").agg("field")
+    every = pl.DataFrame({"row": pl.Series(range(rejections.height), dtype=pl.UInt32)})
+    return every.join(found, on="row", how="left", maintain_order="left")["field"]
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Yield every text within a JSON value; a text that is JSON itself is opened as well."""
+    if isinstance(value, str):
+        yield value
+        if value.lstrip()[:1] in {"{", "[", '"'}:
+            try:
+                inner = json.loads(value)
+            except (ValueError, RecursionError):
+                return  # not JSON after all, as a reply may be
+            yield from _leaves(inner)
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+
+
+def _wordless(row: str, matching: Sequence[str]) -> str:
+    fields = json.loads(row)
+    return canonical_json({k: v for k, v in fields.items() if k not in {*_TEXTS, *matching}})
 
 
 def decontamination_record(

@@ -116,6 +116,40 @@ def test_rows_that_stopped_earlier_keep_no_text_of_an_evaluation_set(tmp_path: P
     assert [row["detail"] for row in found] == [held_back, "another", held_back]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("natural_texts", json.dumps([{"kind": "description", "text": "What is it?"}])),
+        ("natural_texts", [{"kind": "description", "text": "What is it?"}]),
+        ("reply", json.dumps({"queries": ["another", "What is it?"]})),
+        ("notes", {"said": ["what IS it"]}),
+        ("detail", "What is it?"),
+    ],
+)
+def test_texts_inside_json_and_in_the_detail_are_held_back(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    held = write_beir(tmp_path / "held", {"q1": "what is it", "q2": "x"}, {"d1": "y", "d2": "z"})
+    config = DecontaminateConfig(against=(EvaluationSource(path=str(held)),))
+    own = {"doc_id": "what is it", "language": "eng-Latn", "query": "another"}
+    row = own if field == "detail" else {**own, field: value}
+    broken = {"reply": '{"queries": ["What is', "doc_id": "d"}
+    table = pa.table(
+        {
+            "row_id": ["a", "b"],
+            "stage": ["gate"] * 2,
+            "reason": ["too_short"] * 2,
+            "detail": [value if field == "detail" else "4 words", "not JSON"],
+            "row": [json.dumps(row), json.dumps(broken)],
+        },
+        schema=REJECTIONS,
+    )
+    first, second = without_evaluation_texts(table, config).to_pylist()
+    assert json.loads(first["row"]) == {"doc_id": "what is it", "language": "eng-Latn"}
+    assert first["detail"] == "held back: evaluation data"
+    assert (json.loads(second["row"]), second["detail"]) == (broken, "not JSON")
+
+
 def test_a_missing_evaluation_set_stops_the_run(small_data_set: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="gone"):
         decontaminate_data_set(small_data_set, [str(tmp_path / "gone")], tmp_path / "out")
