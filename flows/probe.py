@@ -49,6 +49,7 @@ class Prepared(NamedTuple):
         train: All rows and documents of the data set.
         pool: Documents to choose negatives from.
         before: Rows of `rows` with the negatives they had before judging; None where not known.
+        other: doc_id -> text of the documents of `before`, which `train` may not have.
         record: Rows in = trained on + left out.
     """
 
@@ -56,6 +57,7 @@ class Prepared(NamedTuple):
     train: TrainRows
     pool: arms.Pool
     before: pl.DataFrame | None
+    other: dict[str, str]
     record: results.RowsRecord
 
 
@@ -126,9 +128,10 @@ class _Run:
         order = seed_for(config.seed, "batches")
         self._batches = plan_batches(self._positives, groups, config.batch_size, steps, order)
         corpus = prepared.train.corpus
-        self._text_of = dict(corpus.select("doc_id", "text").iter_rows())
+        own = dict(corpus.select("doc_id", "text").iter_rows())
+        self._text_of = {**prepared.other, **own}
         texts = [*evaluation.queries, *evaluation.documents, *rows["query"].to_list()]
-        self._encoder = load_encoder(config, [*texts, *corpus["text"].to_list()])
+        self._encoder = load_encoder(config, [*texts, *self._text_of.values()])
         self._measure(BEFORE, self._encoder)
 
     def train(self, arm: str) -> None:
@@ -234,27 +237,50 @@ def _prepare(
             f"The train split must have rows that the evaluation set has not, but all "
             f"{train.rows.height} rows are kept out: {kept_out}. Give another evaluation set."
         )
-    unjudged = None
-    absent = 0
+    wanted = config.num_negatives if {"percent", "judged"} & set(asked) else 0
+    unjudged, left_out = None, {arms.ABSENT_BEFORE: 0}
     if "percent" in asked and "judged" in asked and config.unjudged is not None:
         unjudged = read_train_rows(config.unjudged)
-        both = clean.join(unjudged.rows, on="query_id", how="semi")
-        absent, clean = clean.height - both.height, both
-    wanted = config.num_negatives if {"percent", "judged"} & set(asked) else 0
+        clean, left_out = _usable_before(clean, unjudged, evaluation, config)
     chosen = arms.choose_rows(clean, wanted, config.max_rows, config.seed)
+    before = None if unjudged is None else _same_rows(chosen.rows, unjudged.rows)
     usable = train.corpus.filter(~pl.Series(leaks.documents))
     return Prepared(
         chosen.rows,
         train,
         arms.pool_of(usable, config.max_pool, config.seed),
-        None if unjudged is None else _same_rows(chosen.rows, unjudged.rows),
+        before,
+        {} if unjudged is None or before is None else _texts_of(before, unjudged.corpus),
         results.RowsRecord(
             train=train.rows.height,
             kept_out=leaks.counts(),
-            left_out={**chosen.left_out, arms.ABSENT_BEFORE: absent},
+            left_out={**chosen.left_out, **left_out},
             trained_on=chosen.rows.height,
         ),
     )
+
+
+def _usable_before(
+    clean: pl.DataFrame, unjudged: TrainRows, evaluation: EvalSet, config: ProbeConfig
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the rows that can be trained on as they were before judging, too; why others not."""
+    leaks = find_leaks(unjudged, evaluation, config.near_jaccard)
+    is_long = pl.col("negative_ids").list.len() >= config.num_negatives
+    steps = {
+        arms.ABSENT_BEFORE: unjudged.rows,
+        arms.LEAKS_BEFORE: unjudged.rows.filter(leaks.reasons.is_null()),
+        arms.FEW_BEFORE: unjudged.rows.filter(leaks.reasons.is_null()).filter(is_long),
+    }
+    left_out = {}
+    for reason, usable in steps.items():
+        both = clean.join(usable, on="query_id", how="semi", maintain_order="left")
+        left_out[reason], clean = clean.height - both.height, both
+    return clean, left_out
+
+
+def _texts_of(rows: pl.DataFrame, corpus: pl.DataFrame) -> dict[str, str]:
+    ids = rows.select(doc_id=pl.col("negative_ids").explode()).unique()
+    return dict(corpus.join(ids, on="doc_id", how="semi").select("doc_id", "text").iter_rows())
 
 
 def _same_rows(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

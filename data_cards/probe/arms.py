@@ -17,6 +17,8 @@ from sdg.ids import seed_for
 FEW_NEGATIVES = "fewer_negatives_than_num_negatives"
 MORE_ROWS = "more_than_max_rows"
 ABSENT_BEFORE = "not_in_unjudged"
+LEAKS_BEFORE = "holds_eval_data_in_unjudged"
+FEW_BEFORE = "fewer_negatives_in_unjudged"
 # Queries compared with the pool at a time.
 _BLOCK_ROWS = 1024
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from data_cards.manifest import load_manifest
 from data_cards.probe.beir import read_eval_set, write_eval_set
 from data_cards.probe.bootstrap import Bootstrap
 from data_cards.probe.config import ProbeConfig
@@ -135,6 +136,44 @@ def test_the_command_writes_what_it_prints(
     left = sum(rows.kept_out.values()) + sum(rows.left_out.values())
     assert rows.train == rows.trained_on + left
     assert load_results(tmp_path / "nothing") is None
+
+
+def _unjudged(data_set: Path, directory: Path, text: str, lists: list[list[str]]) -> Path:
+    """Copy a data set; its rows get other lists, and its corpus d-only-here and d-leaks: `text`."""
+    shutil.copytree(data_set, directory)
+    file = next((directory / "data").glob("train-*.parquet"))
+    rows = pl.read_parquet(file).sort("query_id")
+    store.write_parquet(file, rows.with_columns(negative_ids=pl.Series(lists)).to_arrow())
+    file = next((directory / "corpus").glob("*.parquet"))
+    corpus = pl.read_parquet(file)
+    said = {"d-only-here": "Nobody but this corpus says so.", "d-leaks": text}
+    more = [
+        corpus[:1].with_columns(doc_id=pl.lit(d), text=pl.lit(t), group_id=pl.lit(f"g-{d}"))
+        for d, t in said.items()
+    ]
+    store.write_parquet(file, pl.concat([corpus, *more]).to_arrow())
+    return directory
+
+
+@pytest.mark.slow
+def test_a_judged_set_is_trained_on_the_texts_it_had_before_judging(
+    data_set: Path, eval_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pl.read_parquet(data_set / "data" / "train-*.parquet")
+    lists = [["d-leaks"], [], *[["d-only-here"]] * (rows.height - 2)]
+    held = read_eval_set(eval_directory).documents[0]
+    before = _unjudged(data_set, tmp_path / "before", held, lists)
+    judged = load_manifest(data_set).model_copy(update={"judge": object()})
+    monkeypatch.setattr("flows.probe.load_manifest", lambda _: judged)
+    settings = ["steps=2", "threads=1", "arms=[percent, judged]", f"unjudged={before}"]
+    found = run_probe(data_set, eval_directory, tmp_path / "out", settings).results
+    assert [arm.name for arm in found.arms] == ["before", "percent", "judged"]
+    left_out = found.rows.left_out
+    assert left_out["holds_eval_data_in_unjudged"] == 1
+    assert left_out["fewer_negatives_in_unjudged"] == 1
+    assert left_out["not_in_unjudged"] == 0
+    left = sum(found.rows.kept_out.values()) + sum(left_out.values())
+    assert found.rows.trained_on == rows.height - left > 0
 
 
 def _abstracts(folder: Path) -> Path:
