@@ -259,11 +259,12 @@ def _row_verdicts(
         "": pl.DataFrame(queries.select(["query_id", "source_doc_id"])),
         "positive_": pl.DataFrame(positives.select(["query_id", "positive_ids"])),
         "negative_": pl.DataFrame(negatives.select(["query_id", "negative_ids"])),
+        "original_": pl.DataFrame(positives.select(["query_id", "original_positive_id"])),
     }
     found = [own]
     for prefix, frame in places.items():
         column = frame.columns[1]
-        flat = frame.explode(column).drop_nulls() if prefix else frame
+        flat = frame.explode(column) if frame[column].dtype == pl.List else frame
         prefixed = documents.with_columns(
             reason=pl.format("{}{}", pl.lit(prefix or "source_"), "reason").str.replace(
                 "source_source_", "source_", literal=True

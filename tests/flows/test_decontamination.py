@@ -13,8 +13,9 @@ import pytest
 from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from flows.build import run_build
-from flows.decontamination import without_evaluation_texts
+from flows.decontamination import _row_verdicts, without_evaluation_texts
 from flows.relabel_command import decontaminate_data_set
+from sdg.decontaminate import BlockList
 from sdg.errors import DataError
 from sdg.evaluation_sets import DecontaminateConfig, EvaluationSource
 from sdg.schemas import REJECTIONS
@@ -148,6 +149,32 @@ def test_texts_inside_json_and_in_the_detail_are_held_back(
     assert json.loads(first["row"]) == {"doc_id": "what is it", "language": "eng-Latn"}
     assert first["detail"] == "held back: evaluation data"
     assert (json.loads(second["row"]), second["detail"]) == (broken, "not JSON")
+
+
+def test_a_row_goes_if_its_positive_was_evaluation_data_before_it_was_relabelled() -> None:
+    ids = ["q1", "q2", "q3", "q4"]
+    queries = pa.table({"query_id": ids, "query": ids, "source_doc_id": ["a", "a", "a", "held"]})
+    positives = pa.table(
+        {
+            "query_id": ids,
+            "positive_ids": [["a"], ["a"], ["a"], ["a"]],
+            "original_positive_id": ["held", "kin", None, "held"],
+        }
+    )
+    negatives = pa.table({"query_id": ids, "negative_ids": [["b"], [], ["b"], ["b"]]})
+    found = pl.DataFrame(
+        {
+            "doc_id": ["held", "kin"],
+            "reason": ["in_evaluation_set_s", "source_in_evaluation_set_s"],
+            "detail": ["equal_text: document d1", "group_id of it"],
+        }
+    )
+    verdicts = _row_verdicts(queries, positives, negatives, found, BlockList([]))
+    assert dict(verdicts.select("query_id", "reason").iter_rows()) == {
+        "q1": "original_in_evaluation_set_s",
+        "q2": "original_source_in_evaluation_set_s",
+        "q4": "source_in_evaluation_set_s",
+    }
 
 
 def test_a_missing_evaluation_set_stops_the_run(small_data_set: Path, tmp_path: Path) -> None:
