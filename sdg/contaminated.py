@@ -74,7 +74,7 @@ def _hits(frame: pl.DataFrame, blocked: BlockList) -> pl.DataFrame:
     ids = blocked.blocked_ids()
     by_id = [
         frame.select("doc_id", id=column)
-        .join(ids, on="id")
+        .join(ids, on="id", maintain_order="left")
         .select("doc_id", reason=pl.format("in_evaluation_set_{}", "slug"), detail="id")
         for column in ("doc_id", "source_key", "parent_id")
     ]
@@ -83,7 +83,7 @@ def _hits(frame: pl.DataFrame, blocked: BlockList) -> pl.DataFrame:
 
 def _related(every: pl.DataFrame, found: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return the documents with the value in `column` of one that was found."""
-    kin = found.join(every, on="doc_id").filter(pl.col(column) != "")
+    kin = found.join(every, on="doc_id", maintain_order="left").filter(pl.col(column) != "")
     kin = kin.unique(column, keep="first", maintain_order=True)
     source = pl.format("source_{}", "reason")
     detail = pl.format("{} of a document that matched: {}", pl.lit(column), "detail")

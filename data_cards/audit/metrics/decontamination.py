@@ -149,12 +149,14 @@ def _hits(data: AuditedSet, blocked: BlockList) -> _Hits:
     documents = documents.cast({"document": pl.Int32})
     in_set = pl.concat(
         [
-            documents.join(first, on="text").select("document", "set", "rule", "detail"),
+            documents.join(first, on="text", maintain_order="left").select(
+                "document", "set", "rule", "detail"
+            ),
             _by_id(documents, blocked),
         ]
     ).unique(["document", "set"], keep="first", maintain_order=True)
     links = data.links_of("positive").select("row", "document")
-    positives = links.join(in_set, on="document")
+    positives = links.join(in_set, on="document", maintain_order="left")
     kin = pl.concat([_kin(documents, in_set, column) for column in _KIN])
     kin = kin.unique(["document", "set"], keep="first", maintain_order=True)
     sources = links.join(kin.join(in_set, on=["document", "set"], how="anti"), on="document")
@@ -169,7 +171,7 @@ def _hits(data: AuditedSet, blocked: BlockList) -> _Hits:
 def _by_id(documents: pl.DataFrame, blocked: BlockList) -> pl.DataFrame:
     slugs = {one.slug: number for number, one in enumerate(blocked.sets)}
     ids = blocked.blocked_ids()
-    found = documents.join(ids, left_on="doc_id", right_on="id")
+    found = documents.join(ids, left_on="doc_id", right_on="id", maintain_order="left")
     return found.select(
         "document",
         set=pl.col("slug").replace_strict(slugs, return_dtype=pl.Int64),
@@ -180,9 +182,13 @@ def _by_id(documents: pl.DataFrame, blocked: BlockList) -> pl.DataFrame:
 
 def _kin(documents: pl.DataFrame, in_set: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return the documents that share `column` with one that matches."""
-    known = in_set.join(documents, on="document").filter(pl.col(column) != "")
+    known = in_set.join(documents, on="document", maintain_order="left").filter(
+        pl.col(column) != ""
+    )
     known = known.unique([column, "set"], keep="first", maintain_order=True)
-    return documents.join(known.select(column, "set", "detail"), on=column).select(
+    return documents.join(
+        known.select(column, "set", "detail"), on=column, maintain_order="left"
+    ).select(
         "document",
         "set",
         rule=pl.lit(column),
