@@ -29,7 +29,10 @@ def fetch(name: str, subset: str, revision: str, folder: Path) -> str:
         BackendError: If the hub does not answer.
     """
     import datasets
+    from huggingface_hub import errors
 
+    # No connection, as the HTTP client says it that the hub's library uses: no OSError.
+    no_answer: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     rows = HubRows(name, subset, "", revision)
     commit = str(rows.content_identity()["commit"])
     try:
@@ -39,7 +42,7 @@ def fetch(name: str, subset: str, revision: str, folder: Path) -> str:
             f"`{name}` must be a data set with the subset {subset or 'default'!r}, but opening it "
             f"gave {type(error).__name__}: {error}. Name one with --set subset=NAME."
         ) from error
-    except OSError as error:
+    except (no_answer, OSError) as error:
         raise BackendError(
             f"The hub must answer for the data set {name!r}, but gave {type(error).__name__}: "
             f"{error}. Try again later.",

@@ -121,10 +121,12 @@ class HubTarget:
     """
 
     def __init__(self, repository: str, *, public: bool, api: Any = None) -> None:  # noqa: ANN401
-        if api is None:
-            from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, errors
 
-            api = HfApi()
+        api = HfApi() if api is None else api
+        # No connection, as the HTTP client says it that the hub's library uses: no OSError.
+        no_answer: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+        self._failures = (no_answer, OSError, ValueError)
         self._repository = repository
         self._public = public
         self._api = api
@@ -137,7 +139,7 @@ class HubTarget:
             if not self._api.repo_exists(**where):
                 return {}
             entries = list(self._api.list_repo_tree(**where, recursive=True))
-        except (OSError, ValueError) as error:
+        except self._failures as error:
             raise _failed("list", self._repository, error) from error
         # Folders have no size.
         self._entries = {e.path: e for e in entries if hasattr(e, "size")}
@@ -167,7 +169,7 @@ class HubTarget:
         try:
             self._api.create_repo(**where, private=not self._public, exist_ok=True)
             self._api.create_commit(**where, operations=adds, commit_message="Upload with Pairmill")
-        except (OSError, ValueError) as error:
+        except self._failures as error:
             raise _failed("write", self._repository, error) from error
         advance(sum(file.bytes for file in files))
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import datasets
 import fsspec
 import pytest
+from huggingface_hub import errors
 from typer.testing import CliRunner
 
+from flows.audit_hub import fetch
 from flows.cli import app
 from flows.export import export_data_set
 from flows.upload import list_files, send, upload
 from flows.upload_targets import FileSystemTarget, HubTarget, LocalFile, open_target
+from sdg.corpus.hub import HubRows
 from sdg.errors import BackendError, ConfigError, DataError
 from tests.data_cards import tiny
 
@@ -198,6 +203,38 @@ def test_what_the_hub_answers_is_passed_on(source: Path) -> None:
 
     with pytest.raises(BackendError, match="503"):
         send(_files(source), HubTarget("me/pairs", public=False, api=Down()))
+
+
+def _no_connection() -> Exception:
+    """Return the error of the HTTP client that the hub's library uses, whichever that is."""
+    error: Exception = sys.modules[errors.HTTPError.__module__].ConnectError("no route")  # type: ignore[attr-defined]
+    assert not isinstance(error, OSError)
+    return error
+
+
+@pytest.mark.parametrize("method", ["repo_exists", "list_repo_tree", "create_commit"])
+def test_a_hub_that_cannot_be_reached_is_a_failure_of_the_backend(
+    source: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise _no_connection()
+
+    hub = Hub(exists=True)
+    monkeypatch.setattr(hub, method, unreachable)
+    with pytest.raises(BackendError, match="no route"):
+        send(_files(source), HubTarget("me/pairs", public=False, api=hub))
+
+
+def test_an_audit_of_a_hub_that_cannot_be_reached_is_a_failure_of_the_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise _no_connection()
+
+    monkeypatch.setattr(HubRows, "content_identity", lambda _: {"commit": "abc"})
+    monkeypatch.setattr(datasets, "get_dataset_split_names", unreachable)
+    with pytest.raises(BackendError, match="no route"):
+        fetch("me/pairs", "", "", tmp_path)
 
 
 def test_the_command_is_a_dry_run_with_every_licence(source: Path, memory: str) -> None:
