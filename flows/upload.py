@@ -16,7 +16,7 @@ from data_cards.exports.record import README, RECORD, is_whole, load_record
 from data_cards.licences import Notice, notices
 from data_cards.manifest import file_records, load_manifest
 from flows.progress import stage_progress
-from flows.upload_targets import LocalFile, Target, open_target
+from flows.upload_targets import LocalFile, Target, open_target, without_credentials
 from sdg import store
 from sdg.errors import BackendError, ConfigError, DataError
 
@@ -49,7 +49,7 @@ class UploadOutcome(NamedTuple):
     """What went up.
 
     Attributes:
-        target: Where to.
+        target: Where to; user and password are masked.
         listing: What should be there.
         sent: Paths that were sent now; the others were there already.
         was_dry_run: True if nothing was sent because nobody said so.
@@ -99,14 +99,14 @@ def upload(
         DataError: If `directory` is not whole.
         BackendError: If the target fails, or does not hold what was sent.
     """
-    place = open_target(target, public=public)
+    place, shown = open_target(target, public=public), without_credentials(target)
     listing = list_files(directory)
     if not yes:
-        return UploadOutcome(target, listing, (), was_dry_run=True)
+        return UploadOutcome(shown, listing, (), was_dry_run=True)
     if not accept_licences:
         raise ConfigError(_sign_off(listing))
     sent = send(listing.files, place)
-    return UploadOutcome(target, listing, sent, was_dry_run=False)
+    return UploadOutcome(shown, listing, sent, was_dry_run=False)
 
 
 def list_files(directory: Path) -> Listing:

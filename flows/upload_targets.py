@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from sdg.errors import BackendError, ConfigError
 
 _HUB = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
 _PIECE_BYTES = 8 * 1024 * 1024
 # Written by the hub itself into every repository.
 HUB_OWN_FILES = frozenset({".gitattributes"})
@@ -61,8 +62,9 @@ class FileSystemTarget:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise ConfigError(
-                f"`TARGET` must be a URL of a file system that fsspec can open, but {url!r} gives: "
-                f"{error}. Install the package it names, or correct the URL."
+                "`TARGET` must be a URL of a file system that fsspec can open, but "
+                f"{without_credentials(url)!r} gives: {without_credentials(str(error))}. "
+                "Install the package it names, or correct the URL."
             ) from error
         self._root = self._root.rstrip("/")
 
@@ -174,6 +176,11 @@ class HubTarget:
         advance(sum(file.bytes for file in files))
 
 
+def without_credentials(text: str) -> str:
+    """Return a URL, or a message that holds some, with user and password masked: `//***@host`."""
+    return _CREDENTIALS.sub("***@", text)
+
+
 def open_target(url: str, *, public: bool) -> Target:
     """Return the place that a URL names.
 
@@ -184,21 +191,23 @@ def open_target(url: str, *, public: bool) -> Target:
         match = _HUB.fullmatch(url)
         if match is None:
             raise ConfigError(
-                f"`TARGET` on the hub must be hf://datasets/OWNER/NAME, but is {url!r} instead. "
+                f"`TARGET` on the hub must be hf://datasets/OWNER/NAME, but is "
+                f"{without_credentials(url)!r} instead. "
                 "Correct the URL."
             )
         return HubTarget(match[1], public=public)
     if "://" not in url:
         raise ConfigError(
-            f"`TARGET` must be a URL (s3://…, file:///…, hf://datasets/OWNER/NAME), but is {url!r} "
-            "instead. For a local folder write file:// before its absolute path."
+            f"`TARGET` must be a URL (s3://…, file:///…, hf://datasets/OWNER/NAME), but is "
+            f"{without_credentials(url)!r} instead. For a local folder write file:// before its absolute path."
         )
     return FileSystemTarget(url)
 
 
 def _failed(what: str, where: str, error: Exception) -> BackendError:
     return BackendError(
-        f"The target must let us {what} `{where}`, but answers: {error}. Check your rights and the "
+        f"The target must let us {what} `{without_credentials(where)}`, but answers: "
+        f"{without_credentials(str(error))}. Check your rights and the "
         "network and run the command again: files that are there are not sent again.",
         retryable=True,
     )

@@ -20,7 +20,13 @@ from flows.audit_hub import fetch
 from flows.cli import app
 from flows.export import export_data_set
 from flows.upload import list_files, send, upload
-from flows.upload_targets import FileSystemTarget, HubTarget, LocalFile, open_target
+from flows.upload_targets import (
+    FileSystemTarget,
+    HubTarget,
+    LocalFile,
+    open_target,
+    without_credentials,
+)
 from sdg.corpus.hub import HubRows
 from sdg.errors import BackendError, ConfigError, DataError
 from tests.data_cards import tiny
@@ -246,3 +252,18 @@ def test_the_command_is_a_dry_run_with_every_licence(source: Path, memory: str) 
     assert "model tiny-writer" in text
     assert ".work" not in text
     assert _there(memory) == {}
+
+
+def test_passwords_in_a_target_are_never_shown(source: Path) -> None:
+    url = "memory://me:s3cret@host/tiny"
+    outcome = upload(source, url)
+    assert outcome.to_json()["target"] == "memory://***@host/tiny"
+    for arguments in (["--json"], []):
+        shown = CliRunner().invoke(app, ["publish", str(source), url, *arguments])
+        assert shown.exit_code == 0
+        assert "s3cret" not in shown.output
+    for wrong in ("nosuch://me:s3cret@host/a", "hf://me:s3cret@datasets/a"):
+        with pytest.raises(ConfigError) as caught:
+            open_target(wrong, public=False)
+        assert "s3cret" not in str(caught.value)
+    assert without_credentials("s3://bucket/a@b") == "s3://bucket/a@b"
