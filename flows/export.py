@@ -54,6 +54,13 @@ class ExportOutcome(NamedTuple):
         }
 
 
+class _Found(NamedTuple):
+    """What is where the export goes; a damaged or foreign version's export has no record."""
+
+    record: ExportRecord | None
+    is_export: bool
+
+
 class _Source(NamedTuple):
     """What is exported, and all that decides the result."""
 
@@ -85,7 +92,7 @@ def export_data_set(
 ) -> ExportOutcome:
     """Write the data set in `directory` as files for one trainer.
 
-    The export appears complete or not at all.
+    The export appears complete or not at all. The same export with damaged files is mended.
 
     Args:
         directory: A finished data set; it is only read.
@@ -93,27 +100,31 @@ def export_data_set(
         out: Where the files go; None: beside `directory`, with the format after its name.
         splits: Which to export; none means all.
         overrides: Settings of the format, `key=value`.
-        overwrite: Replace an export at `out` that is another one.
+        overwrite: Replace an export at `out` that is another one, or whose record is damaged.
 
     Raises:
         ConfigError: If a setting cannot work, or `out` holds something else.
-        DataError: If `directory` is no whole data set, or no row is left.
+        DataError: If `directory` is no whole data set, no row is left, or the record at `out` is
+            damaged.
     """
     export = parse_settings(read_settings(None, overrides), "--set", EXPORTS[name])
     source = _open(directory, export, splits)
     target = out or directory.with_name(f"{directory.resolve().name}-{name}")
-    found = _found(target, directory)
-    if found and found.fingerprint == source.fingerprint and is_whole(target, found):
-        return ExportOutcome(target, found, was_current=True)
-    if target.exists() and any(target.iterdir()) and not (found and overwrite):
+    found = _found(target, directory, overwrite=overwrite)
+    is_same = found.record is not None and found.record.fingerprint == source.fingerprint
+    if found.record and is_same and is_whole(target, found.record):
+        return ExportOutcome(target, found.record, was_current=True)
+    is_mending = found.record is not None and is_same and _has_no_other(target, found.record)
+    is_free = not target.exists() or not any(target.iterdir())
+    if not (is_free or is_mending or (found.is_export and overwrite)):
         raise ConfigError(
             f"`--out` must be free, but {target} holds "
-            f"{'another export' if found else 'something else'}. "
-            f"Give another path{', or --overwrite to replace it' if found else ''}."
+            f"{'another export' if found.is_export else 'something else'}. "
+            f"Give another path{', or --overwrite to replace it' if found.is_export else ''}."
         )
     with store.atomic_folder(target) as folder:
         record = _write(folder, source)
-        if found:
+        if found.is_export:
             store.remove_folder(target)
     return ExportOutcome(target, record, was_current=False)
 
@@ -139,8 +150,8 @@ def _open(directory: Path, export: Export, wanted: Sequence[str]) -> _Source:
     return _Source(directory, manifest, digest, chosen, export)
 
 
-def _found(target: Path, source: Path) -> ExportRecord | None:
-    """Return what the export at `target` says about itself, or None if there is none."""
+def _found(target: Path, source: Path, *, overwrite: bool) -> _Found:
+    """Return what is at `target`; a record that cannot be read stops whoever keeps it."""
     if target.resolve().is_relative_to(source.resolve()):
         raise ConfigError(
             f"`--out` must be outside the data set, but {target} is inside {source}. "
@@ -150,7 +161,21 @@ def _found(target: Path, source: Path) -> ExportRecord | None:
         raise ConfigError(
             f"`--out` must be a directory, but {target} is a file instead. Give another path."
         )
-    return load_record(target) if (target / RECORD).is_file() else None
+    if not (target / RECORD).is_file():
+        return _Found(None, is_export=False)
+    try:
+        return _Found(load_record(target), is_export=True)
+    except DataError:
+        if not overwrite:
+            raise
+        return _Found(None, is_export=True)
+
+
+def _has_no_other(target: Path, record: ExportRecord) -> bool:
+    """Return whether the folder holds nothing but the export, so that mending loses nothing."""
+    known = {*record.files, EXPORT_README, RECORD}
+    files = (path for path in target.rglob("*") if not path.is_dir())
+    return all(path.relative_to(target).as_posix() in known for path in files)
 
 
 def _write(folder: Path, source: _Source) -> ExportRecord:

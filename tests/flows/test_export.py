@@ -218,6 +218,33 @@ def test_another_export_is_replaced_only_on_demand(source: Path) -> None:
     assert not (out / "lines").exists()
 
 
+@pytest.mark.parametrize("record", ["{", '{"format": "of another version"}', "\xff"])
+def test_an_export_with_a_damaged_record_is_replaced_only_on_demand(
+    source: Path, record: str
+) -> None:
+    out = _export(source, "triplet")
+    (out / "export.json").write_text(record, encoding="latin-1")
+    with pytest.raises(DataError, match=r"export\.json"):
+        export_data_set(source, "beir", out)
+    export_data_set(source, "beir", out, overwrite=True)
+    assert load_record(out).format == "beir"
+    assert not (out / "lines").exists()
+
+
+def test_the_same_export_with_a_damaged_file_is_mended(source: Path) -> None:
+    out = _export(source, "triplet")
+    name = next(iter(load_record(out).files))
+    whole = (out / name).read_bytes()
+    (out / name).write_bytes(b"x")
+    assert not export_data_set(source, "triplet", out, splits=["train"]).was_current
+    assert (out / name).read_bytes() == whole
+    (out / name).unlink()
+    (out / "thesis.txt").write_text("years")
+    with pytest.raises(ConfigError, match="--overwrite"):
+        export_data_set(source, "triplet", out, splits=["train"])
+    assert (out / "thesis.txt").read_text() == "years"
+
+
 def test_a_folder_of_somebody_else_is_never_replaced(source: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years")
