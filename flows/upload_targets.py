@@ -199,7 +199,8 @@ def open_target(url: str, *, public: bool) -> Target:
     if "://" not in url:
         raise ConfigError(
             f"`TARGET` must be a URL (s3://…, file:///…, hf://datasets/OWNER/NAME), but is "
-            f"{without_credentials(url)!r} instead. For a local folder write file:// before its absolute path."
+            f"{without_credentials(url)!r} instead. For a local folder write "
+            "file:// before its absolute path."
         )
     return FileSystemTarget(url)
 
