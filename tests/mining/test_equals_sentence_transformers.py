@@ -433,10 +433,14 @@ def test_negatives_of_26000_abstracts_are_theirs_row_for_row(
     full = _ours(
         tmp_path / "full", described, {"rule": "percent"}, index="faiss_flat", num_negatives=4
     )
+    assert all(len(row) == 4 for row in full)
     counts = _counts(described, theirs, full)
     assert counts["unexplained"] == 0
-    assert counts["their_window"] == sum(len(row) < 4 for row in theirs) > 0
-    assert all(len(row) == 4 for row in full)
+    # Their window ran out where their list is short; now and then what it lacks is at the bound,
+    # so that rounding might have left it out as well.
+    short = sum(len(row) < 4 for row in theirs)
+    assert 0 < 0.8 * short < counts["their_window"] <= short
+    assert 0 <= counts["their_window"] + counts["at_bound"] - short < 0.001 * len(theirs)
 
 
 def _counts(pairs: Pairs, theirs: list[list[int]], ours: list[list[int]]) -> dict[Reason, int]:
