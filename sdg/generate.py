@@ -1,201 +1,190 @@
-"""Generate: requests -> query candidates. The unit is the candidate.
+"""Generate: requests -> query candidates, and what an LLM wrote beside them.
 
-Every request ends as exactly `num_candidates` rows, kept or rejected. The raw reply of a rejected
-one is in its rejection. Order comes from ids, never from when an answer arrived.
+The unit is the candidate. Every request ends as exactly `num_candidates` rows, kept or rejected.
+The raw reply of a rejected one is in its rejection. Order comes from ids, never from when an
+answer arrived.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from sdg.errors import ContractError
-from sdg.ids import canonical_json, comparison_key, content_id
-from sdg.llm import Candidate, ChatRequest, Reply
-from sdg.schemas import (
-    DOCUMENTS,
-    QUERIES,
-    REJECTIONS,
-    REQUESTS,
-    StageResult,
-    check_table,
-    table_of,
-)
-from sdg.tasks import CopyTask, LlmTask, Parsed, Task
+from sdg.answers import Ask, Outcome, Row, ask_requests, printable_reply
+from sdg.ids import canonical_json, content_id, normalise_text
+from sdg.schemas import DOCUMENTS, LINKS, QUERIES, REJECTIONS, StageResult, table_of
+from sdg.tasks import Task, Written
 
 STAGE = "generate"
-# Rejections are published; where a server stands is not for the reader.
-_ADDRESS = re.compile(r"https?://[^\s;,]+")
+# `source` of documents that an LLM wrote, before its name.
+GENERATED = "generated:"
 
-Row = dict[str, Any]
+
+class Generated(NamedTuple):
+    """What requests gave.
+
+    Attributes:
+        result: kept: QUERIES by request_id, then candidate_index; for tasks that vary "documents"
+            the rows of the queries they wrote for. rejected: reasons of the task's parser,
+            `duplicate_candidate` (an equal one of the same request came before),
+            `no_text_beside_document`, the engine's failures (`request_too_long`,
+            `request_refused`, `request_server_error`, `request_timed_out`, `request_pending`), and
+            each of these after `preparation_`. rows_in: the sum of `num_candidates`.
+        links: LINKS of kept rows: written documents, and companions as positives.
+        documents: DOCUMENTS that were written, by doc_id, each once; the text decides the id.
+    """
+
+    result: StageResult
+    links: pa.Table
+    documents: pa.Table
 
 
 def generate(
     requests: pa.Table,
     documents: pa.Table,
     tasks: Mapping[str, Task],
-    ask: Callable[[Sequence[ChatRequest]], list[Reply]],
+    ask: Ask,
     *,
     model_revision: str = "",
-) -> StageResult:
+    prepared: Sequence[pa.Table] = (),
+) -> Generated:
     """Return the candidates of one shard of requests.
 
     Args:
         requests: REQUESTS, R rows, all of one generator.
-        documents: DOCUMENTS; holds each request's source document.
+        documents: DOCUMENTS; holds each request's source document and companions.
         tasks: Column value -> task.
         ask: Answers each request once, in any order; called once, with all of them.
         model_revision: Of the generator; "" if none is asked.
-
-    Returns:
-        kept: QUERIES by request_id, then candidate_index.
-        rejected: Reasons of the task's parser, `duplicate_candidate` (an equal one of the same
-            request came before), `no_text_beside_document`, and the engine's failures
-            (`request_too_long`, `request_refused`, `request_server_error`, `request_timed_out`,
-            `request_pending`).
-        rows_in: The sum of `num_candidates`.
+        prepared: ANSWERS, one table per preparation.
 
     Raises:
         ContractError: If a document, a task or an answer is missing.
     """
-    check_table(requests, REQUESTS, "requests")
-    check_table(documents, DOCUMENTS, "documents")
-    texts = {row["doc_id"]: row for row in documents.to_pylist()}
-    rows = sorted(requests.to_pylist(), key=lambda row: str(row["request_id"]))
-    for row in rows:
-        if row["source_doc_id"] not in texts or row["task"] not in tasks:
-            raise ContractError(
-                f"Each request must have its document and task, but {row['request_id']} has not "
-                f"({row['source_doc_id']}, {row['task']}). Pass the whole shard."
-            )
-    replies = _ask_all(rows, texts, tasks, ask)
     kept: list[Row] = []
     rejected: list[Row] = []
-    for row in rows:
-        task = tasks[row["task"]]
-        if isinstance(task, CopyTask):
-            found = task.text_beside(texts[row["source_doc_id"]])
-            parsed = Parsed(found, "" if found else "no_text_beside_document")
-            outcomes = [(parsed, Candidate(found, "stop", None), "")]
-        elif isinstance(task, LlmTask):
-            outcomes = list(_read(task, row, replies[row["request_id"]]))
-        filed = _filed(row, task, outcomes, model_revision)
-        kept += filed.kept
-        rejected += filed.rejected
-    total = sum(row["num_candidates"] for row in rows)
-    return StageResult(table_of(kept, QUERIES), table_of(rejected, REJECTIONS), total)
+    links: list[Row] = []
+    written: dict[str, Row] = {}
+    for outcomes in ask_requests(requests, documents, tasks, ask, prepared):
+        for outcome in outcomes:
+            if outcome.parsed.reason:
+                rejected.append(_rejection(outcome, tasks[outcome.request["task"]]))
+                continue
+            rows = _document_rows(outcome)
+            query = _query(outcome, tasks[outcome.request["task"]], rows, model_revision)
+            kept.append(query)
+            links += _links(outcome, query, rows)
+            written.update({row["doc_id"]: row for row in rows})
+    total = sum(requests["num_candidates"].to_pylist())
+    ordered = [written[doc_id] for doc_id in sorted(written)]
+    return Generated(
+        StageResult(table_of(kept, QUERIES), table_of(rejected, REJECTIONS), total),
+        table_of(links, LINKS),
+        table_of(ordered, DOCUMENTS),
+    )
 
 
-def _ask_all(
-    rows: Sequence[Row],
-    texts: Mapping[str, Row],
-    tasks: Mapping[str, Task],
-    ask: Callable[[Sequence[ChatRequest]], list[Reply]],
-) -> dict[str, Reply]:
-    asked = []
-    for row in rows:
-        task = tasks[row["task"]]
-        if isinstance(task, LlmTask):
-            asked.append(task.render(row, texts[row["source_doc_id"]]))
-    replies = {reply.key: reply for reply in ask(asked)} if asked else {}
-    for request in asked:
-        if request.key not in replies:
-            raise ContractError(
-                f"Each request must be answered, but {request.key} of {len(asked)} is not. "
-                "The engine or the journal loses answers."
-            )
-    return replies
-
-
-def _read(task: LlmTask, row: Row, reply: Reply) -> Iterator[tuple[Parsed, Candidate, str]]:
-    """Yield parsed candidate, raw candidate and detail, `num_candidates` of them."""
-    if reply.failure:
-        for _ in range(row["num_candidates"]):
-            parsed = Parsed("", f"request_{reply.failure}")
-            yield parsed, Candidate("", "failed", None), _ADDRESS.sub("<server>", reply.detail)
-        return
-    if len(reply.candidates) != row["num_candidates"]:
-        raise ContractError(
-            f"A reply must hold {row['num_candidates']} candidates, but that of "
-            f"{row['request_id']} holds {len(reply.candidates)}. Correct the engine."
-        )
-    seen: set[str] = set()
-    for candidate in reply.candidates:
-        parsed = task.read(candidate)
-        key = comparison_key(parsed.query)
-        if not parsed.reason and key in seen:
-            parsed = Parsed("", "duplicate_candidate")
-        seen.add(key)
-        yield parsed, candidate, ""
-
-
-def _finite(value: float | None) -> float | None:
-    """Return None for infinity and NaN: no table and no JSON compares them."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-class _Filed(NamedTuple):
-    """QUERIES rows and REJECTIONS rows of one request."""
-
-    kept: list[Row]
-    rejected: list[Row]
-
-
-def _filed(
-    row: Row,
-    task: Task,
-    outcomes: Sequence[tuple[Parsed, Candidate, str]],
-    model_revision: str,
-) -> _Filed:
-    kept: list[Row] = []
-    rejected: list[Row] = []
+def _common(outcome: Outcome, task: Task) -> Row:
+    row = outcome.request
     use = task.prompt_use(row)
-    for index, (parsed, candidate, detail) in enumerate(outcomes):
-        common = {
-            "request_id": row["request_id"],
-            "candidate_index": index,
-            "task": row["task"],
-            "source_doc_id": row["source_doc_id"],
-            "document_language": row["document_language"],
-            "query_language": row["query_language"],
-            "generator": row["generator"],
-            "prompt": use.names,
-            "prompt_sha256": use.sha256,
-            "seed": row["seed"],
-            "spec": row["spec"],
-            "mean_logprob": _finite(candidate.mean_logprob),
-        }
-        if parsed.reason:
-            # Half of a surrogate pair, which JSON can spell, has no place in a table.
-            raw_reply = candidate.text.encode("utf-8", "backslashreplace").decode("utf-8")
-            raw = {**common, "raw_reply": raw_reply, "finish_reason": candidate.finish_reason}
-            if candidate.reasoning:
-                thought = candidate.reasoning.encode("utf-8", "backslashreplace").decode("utf-8")
-                raw["reasoning"] = thought
-            rejected.append(
-                {
-                    "row_id": content_id("c", row["request_id"], str(index)),
-                    "stage": STAGE,
-                    "reason": parsed.reason,
-                    "detail": detail,
-                    "row": canonical_json(raw),
-                }
-            )
-            continue
-        parts = (row["task"], row["generator"], row["source_doc_id"], row["query_language"])
-        kept.append(
-            {
-                **common,
-                "query_id": content_id("q", *parts, parsed.query),
-                "query": parsed.query,
-                "instruction": task.instruction,
-                "model_revision": model_revision,
-                "persona": "",
-                "paraphrase_of": "",
-            }
-        )
-    return _Filed(kept, rejected)
+    logprob = outcome.candidate.mean_logprob
+    return {
+        "request_id": row["request_id"],
+        "candidate_index": outcome.number,
+        "task": row["task"],
+        "source_doc_id": row["source_doc_id"],
+        "document_language": row["document_language"],
+        "query_language": row["query_language"],
+        "generator": row["generator"],
+        "prompt": use.names,
+        "prompt_sha256": use.sha256,
+        "seed": row["seed"],
+        "spec": row["spec"],
+        # Infinity and NaN: no table and no JSON compares them.
+        "mean_logprob": logprob if logprob is not None and math.isfinite(logprob) else None,
+    }
+
+
+def _rejection(outcome: Outcome, task: Task) -> Row:
+    candidate = outcome.candidate
+    raw = {
+        **_common(outcome, task),
+        "raw_reply": printable_reply(candidate.text),
+        "finish_reason": candidate.finish_reason,
+    }
+    if candidate.reasoning:
+        raw["reasoning"] = printable_reply(candidate.reasoning)
+    return {
+        "row_id": content_id("c", outcome.request["request_id"], str(outcome.number)),
+        "stage": STAGE,
+        "reason": outcome.parsed.reason,
+        "detail": outcome.detail,
+        "row": canonical_json(raw),
+    }
+
+
+def _query(outcome: Outcome, task: Task, written: Sequence[Row], model_revision: str) -> Row:
+    row, parsed = outcome.request, outcome.parsed
+    spec = json.loads(row["spec"])
+    common = _common(outcome, task)
+    if parsed.facts:
+        common["spec"] = canonical_json({**spec, **parsed.facts})
+    source = row["source_doc_id"]
+    if not task.is_grounded:
+        roles = zip(written, parsed.written, strict=True)
+        source = next(own["doc_id"] for own, text in roles if text.role == "positive")
+    parts = (row["task"], row["generator"], source, row["query_language"])
+    is_new = task.varies != "documents"
+    return {
+        **common,
+        "source_doc_id": source,
+        "query_id": content_id("q", *parts, parsed.query) if is_new else spec["query_id"],
+        "query": parsed.query,
+        "instruction": parsed.instruction or spec.get("instruction") or task.instruction,
+        "model_revision": model_revision,
+        "persona": {**spec, **parsed.facts}.get("persona", ""),
+        "paraphrase_of": spec.get("query_id", "") if task.varies == "query" else "",
+    }
+
+
+def _document_rows(outcome: Outcome) -> list[Row]:
+    """Return what was written as DOCUMENTS rows, in the reply's order."""
+    row = outcome.request
+    return [_document_row(w, row["generator"], row["request_id"]) for w in outcome.parsed.written]
+
+
+def _document_row(written: Written, generator: str, request_id: str) -> Row:
+    text = normalise_text(written.text)
+    doc_id = content_id("d", text)
+    return {
+        "doc_id": doc_id,
+        "text": text,
+        "title": "",
+        "language": written.language,
+        "language_score": None,
+        "topic": "",
+        "source": f"{GENERATED}{generator}",
+        "source_key": request_id,
+        "parent_id": doc_id,
+        "chunk_index": 0,
+        "num_chunks": 1,
+        "entity_key": "",
+        # Of its own: a query joins it with the groups of its other positives.
+        "group_id": doc_id,
+        "natural_texts": [],
+    }
+
+
+def _links(outcome: Outcome, query: Row, written: Iterable[Row]) -> list[Row]:
+    spec: dict[str, Any] = json.loads(outcome.request["spec"])
+    roles = list(zip(written, outcome.parsed.written, strict=True))
+    links = [(own["doc_id"], text.role, text.grade) for own, text in roles]
+    links += [(doc_id, "positive", None) for doc_id in spec.get("companions", ())]
+    return [
+        {"query_id": query["query_id"], "doc_id": doc_id, "role": role, "grade": grade}
+        for doc_id, role, grade in links
+    ]

@@ -9,7 +9,7 @@ on the order nor on the cut of the input. Prior art: SWIM-IR samples strata, alp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from sdg.companions import with_companions
 from sdg.ids import canonical_json, content_id, seed_for
 from sdg.part import Part
 from sdg.schemas import REQUESTS, StageResult, empty, reject_rows, table_of
@@ -31,6 +32,7 @@ INDEX = pa.schema(
         ("topic", pa.string()),
         ("num_characters", pa.int32()),
         ("natural_kinds", pa.list_(pa.string())),
+        ("parent_id", pa.string()),
     ]
 )
 
@@ -57,31 +59,59 @@ class Quota(Part):
 
 
 class PlanEntry(Part):
-    """One task, by one generator, over some languages.
+    """One task, by one generator or a pool of them, over some languages.
 
     Attributes:
         task: `{task: name, **settings}`.
         generator: Name of a configured generator; "" for tasks that ask none.
-        quotas: Documents per pair of languages.
+        generators: In place of `generator`, a pool: name -> weight. Each request draws one;
+            Nemotron's pools weigh their models equally (arXiv 2511.07025, Table 5).
+        prepared_by: Generator of the questions before the question; "" for the request's own.
+            With another one, one model writes the task and another the sample.
+        quotas: Documents per pair of languages; for tasks that write their documents, requests.
+        per_document: Requests per document; 3 is GPL's, 7 the Nemotron recipe's.
         min_characters: Shorter documents are not asked about.
         max_characters: Nor are longer ones; None sets no bound.
     """
 
     task: AnyTask
     generator: str = ""
+    generators: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    prepared_by: str = ""
+    per_document: int = Field(default=1, ge=1)
     quotas: tuple[Quota, ...] = Field(min_length=1)
     min_characters: int = Field(default=0, ge=0)
     max_characters: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _check_generator(self) -> PlanEntry:
-        if self.task.asks_llm != bool(self.generator):
+        if self.generator and self.generators:
+            raise ValueError(
+                f"`generator` and `generators` of task {self.task.name!r} must not both be given, "
+                f"but are {self.generator!r} and {sorted(self.generators)}. Keep one of the two"
+            )
+        if self.task.asks_llm != bool(self.generator or self.generators):
             holds = "name a generator" if self.task.asks_llm else "be empty"
             raise ValueError(
                 f"`generator` of task {self.task.name!r} must {holds}, but is {self.generator!r} "
                 "instead. Tasks that an LLM writes need one, natural texts have none"
             )
+        if self.task.varies:
+            raise ValueError(
+                f"`task` must ask about documents, but {self.task.name!r} varies accepted rows "
+                "instead. Put it under `variations`"
+            )
         return self
+
+    @property
+    def pool(self) -> dict[str, float]:
+        """Return generator -> weight; {"": 1} for tasks that ask none."""
+        return self.generators or {self.generator: 1.0}
+
+    @property
+    def engines(self) -> set[str]:
+        """Return the names of all generators that are asked."""
+        return {name for name in (*self.pool, self.prepared_by) if name}
 
 
 class PlanConfig(Part):
@@ -118,7 +148,9 @@ def index_documents(batches: Iterable[pa.Table]) -> pa.Table:
     """
     tables = [empty(INDEX)]
     for batch in batches:
-        frame = pl.DataFrame(batch.select(["doc_id", "language", "topic", "text", "natural_texts"]))
+        frame = pl.DataFrame(
+            batch.select(["doc_id", "language", "topic", "text", "natural_texts", "parent_id"])
+        )
         kinds = pl.col("natural_texts").list.eval(pl.element().struct.field("kind"))
         rows = frame.select(
             "doc_id",
@@ -126,6 +158,7 @@ def index_documents(batches: Iterable[pa.Table]) -> pa.Table:
             "topic",
             num_characters=pl.col("text").str.len_chars().cast(pl.Int32),
             natural_kinds=kinds,
+            parent_id="parent_id",
         )
         tables.append(rows.to_arrow().cast(INDEX))
     return pa.concat_tables(tables).combine_chunks()
@@ -158,25 +191,34 @@ def plan_requests(index: pa.Table, config: PlanConfig, seed: int) -> StageResult
     for number, entry in enumerate(config.entries):
         for quota in entry.quotas:
             chosen = _choose(frame, entry, quota, seed)
-            planned += [_request(entry, quota, row, seed) for row in chosen.iter_rows(named=True)]
+            planned += [
+                _request(entry, quota, row, (place, repeat), seed)
+                for place, row in enumerate(chosen.iter_rows(named=True))
+                for repeat in range(entry.per_document)
+            ]
             row = {
                 "entry": number,
                 "task": entry.task.label,
                 "document_language": quota.documents,
                 "query_language": quota.queries,
-                "generator": entry.generator,
+                "generator": _salt(entry),
             }
-            missing += [{"row_id": "", **row}] * (quota.count - len(chosen))
+            missing += [{"row_id": "", **row}] * (quota.count - len(chosen)) * entry.per_document
     unique = {row["request_id"]: row for row in planned}
     doubles = [row for row in planned if unique[row["request_id"]] is not row]
     kept = sorted(unique.values(), key=lambda r: (r["task"], r["generator"], r["request_id"]))
     rejected = [_missing(missing), _doubles(doubles)]
-    total = sum(quota.count for entry in config.entries for quota in entry.quotas)
+    total = sum(q.count * entry.per_document for entry in config.entries for q in entry.quotas)
     return StageResult(table_of(kept, REQUESTS), pa.concat_tables(rejected), total)
 
 
 def _choose(frame: pl.DataFrame, entry: PlanEntry, quota: Quota, seed: int) -> pl.DataFrame:
-    """Return up to `quota.count` eligible documents, topics in turns."""
+    """Return up to `quota.count` eligible documents, topics in turns.
+
+    For a task that writes its documents: one empty row per request.
+    """
+    if not entry.task.is_grounded:
+        return pl.DataFrame({"doc_id": [""] * quota.count, "topic": [""] * quota.count})
     is_eligible = (pl.col("language") == quota.documents) & (
         pl.col("num_characters") >= entry.min_characters
     )
@@ -184,9 +226,11 @@ def _choose(frame: pl.DataFrame, entry: PlanEntry, quota: Quota, seed: int) -> p
         is_eligible &= pl.col("num_characters") <= entry.max_characters
     if entry.task.needs():
         is_eligible &= pl.col("natural_kinds").list.contains(entry.task.needs())
-    salt = seed_for(seed, entry.task.label, entry.generator, quota.documents, quota.queries)
+    salt = seed_for(seed, entry.task.label, _salt(entry), quota.documents, quota.queries)
     rows = frame.filter(is_eligible)
     rows = rows.with_columns(draw=pl.Series(_draws(rows["doc_id"], salt), dtype=pl.UInt64))
+    if entry.task.num_companions:
+        rows = with_companions(rows, entry.task.companions, entry.task.num_companions)
     turn = pl.struct("draw", "doc_id").rank("ordinal").over("topic")
     return rows.with_columns(turn=turn).sort("turn", "draw", "doc_id").head(quota.count)
 
@@ -200,9 +244,29 @@ def _draws(doc_ids: pl.Series, salt: int) -> np.ndarray[Any, np.dtype[np.uint64]
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _request(entry: PlanEntry, quota: Quota, row: dict[str, Any], seed: int) -> dict[str, Any]:
-    spec = canonical_json({})
-    parts = (entry.task.label, entry.generator, row["doc_id"], quota.documents, quota.queries, spec)
+def _salt(entry: PlanEntry) -> str:
+    return "+".join(sorted(entry.pool))
+
+
+def _request(
+    entry: PlanEntry, quota: Quota, row: dict[str, Any], number: tuple[int, int], seed: int
+) -> dict[str, Any]:
+    """Return one request; `number` is its place in the quota and its repeat, both from 0."""
+    place, repeat = number
+    languages = (quota.documents, quota.queries)
+    drawn = seed_for(seed, entry.task.label, row["doc_id"], *languages, *map(str, number))
+    spec = entry.task.draw_spec(drawn, place * entry.per_document + repeat)
+    if not entry.task.is_grounded:
+        spec["number"] = place
+    if repeat:
+        spec["repeat"] = repeat
+    if entry.prepared_by:
+        spec["prepared_by"] = entry.prepared_by
+    if entry.task.num_companions:
+        spec["companions"] = row["companions"]
+    generator = _drawn_generator(entry.pool, drawn)
+    text = canonical_json(spec)
+    parts = (entry.task.label, generator, row["doc_id"], *languages, text)
     request_id = content_id("r", *parts)
     return {
         "request_id": request_id,
@@ -211,11 +275,21 @@ def _request(entry: PlanEntry, quota: Quota, row: dict[str, Any], seed: int) -> 
         "document_language": quota.documents,
         "query_language": quota.queries,
         "topic": row["topic"],
-        "generator": entry.generator,
+        "generator": generator,
         "seed": seed_for(seed, request_id),
         "num_candidates": entry.task.num_candidates,
-        "spec": spec,
+        "spec": text,
     }
+
+
+def _drawn_generator(pool: Mapping[str, float], drawn: int) -> str:
+    """Return one generator, each as often as its weight says."""
+    names = sorted(pool)
+    if len(names) == 1:
+        return names[0]
+    bounds = np.cumsum([pool[name] for name in names])
+    place = seed_for(drawn, "generator") / 2**63 * bounds[-1]
+    return names[min(int(np.searchsorted(bounds, place, side="right")), len(names) - 1)]
 
 
 def _missing(rows: Sequence[dict[str, Any]]) -> pa.Table:

@@ -118,6 +118,16 @@ JUDGMENTS = pa.schema(
 # A judge's last word on each pair that has one; what becomes the column `relevance`.
 GRADES = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("grade", pa.int8())])
 
+# Documents that belong to a query beside its source document.
+LINKS = pa.schema(
+    [
+        ("query_id", pa.string()),
+        ("doc_id", pa.string()),
+        ("role", pa.string()),  # "positive" or "negative"
+        ("grade", pa.int8()),  # relevance asked for, 0 to 3; null if none was
+    ]
+)
+
 POSITIVES = pa.schema(
     [
         ("query_id", pa.string()),

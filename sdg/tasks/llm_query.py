@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +73,7 @@ class LlmQuery(LlmTask):
             "document_language": document_language,
             "query_language": query_language,
             "seed": 0,
+            "spec": "{}",
         }
         self.render(request, {"text": "sample"})
 
@@ -85,7 +86,12 @@ class LlmQuery(LlmTask):
         hashes = [prompt.sha256 for prompt in used]
         return PromptUse(names, hashes[0] if len(hashes) == 1 else fingerprint(hashes))
 
-    def render(self, request: Mapping[str, Any], document: Mapping[str, Any]) -> ChatRequest:
+    def render(
+        self,
+        request: Mapping[str, Any],
+        document: Mapping[str, Any],
+        answers: Sequence[Any] = (),  # noqa: ARG002 - asks nothing before
+    ) -> ChatRequest:
         """Return worked examples and the document, or the instruction with the document in it.
 
         Raises:
@@ -108,13 +114,20 @@ class LlmQuery(LlmTask):
             raise ConfigError(str(error)) from error
         return ChatRequest(key, "", (Message("user", body),), self.sampling, seed, _SCHEMA)
 
-    def read(self, candidate: Candidate) -> Parsed:
+    def read(
+        self,
+        request: Mapping[str, Any],  # noqa: ARG002 - a reply says all
+        candidate: Candidate,
+    ) -> list[Parsed]:
         """Return the one line, or the value of "query"; a reply cut by `max_tokens` never counts.
 
         One pair of quotation marks around the whole query is taken off; nothing else is repaired.
         Reasons: `truncated`, `empty_reply`, `invalid_json`, `wrong_json_schema`, `several_lines`,
         and `copied_worked_example` for a completion that repeats the query of an example.
         """
+        return [self._read(candidate)]
+
+    def _read(self, candidate: Candidate) -> Parsed:
         if candidate.finish_reason == "length":
             return Parsed("", "truncated")
         text = candidate.text.strip()

@@ -60,7 +60,7 @@ def test_using_a_task_does_not_change_its_identity(task: Task) -> None:
     task.prompt_use(REQUEST)
     if isinstance(task, LlmTask):
         task.render(REQUEST, DOCUMENT)
-        task.read(Candidate("x", "stop", None))
+        task.read(REQUEST, Candidate("x", "stop", None))
     assert task.identity() == before
 
 
@@ -89,5 +89,5 @@ def test_reading_any_reply_gives_a_query_or_a_reason(task: Task, text: str) -> N
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     for finish_reason in ("stop", "length"):
-        parsed = task.read(Candidate(text, finish_reason, None))
-        assert bool(parsed.query) is not bool(parsed.reason)
+        for parsed in task.read(REQUEST, Candidate(text, finish_reason, None)):
+            assert bool(parsed.query) is not bool(parsed.reason)

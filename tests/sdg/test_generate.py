@@ -63,7 +63,7 @@ def says(*texts: str, finish_reason: str = "stop", mean_logprob: float | None = 
 def run(ask: Ask, *rows: dict[str, Any], candidates: int = 1) -> StageResult:
     table = requests_of(*({"num_candidates": candidates} | row for row in rows))
     tasks = {"llm_query": task_of(candidates), "natural_title": TITLE}
-    return generate(table, DOCUMENTS_IN, tasks, ask, model_revision="rev")
+    return generate(table, DOCUMENTS_IN, tasks, ask, model_revision="rev").result
 
 
 def test_a_kept_query_carries_where_it_came_from() -> None:

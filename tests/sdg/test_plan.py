@@ -29,6 +29,7 @@ def index_of(*topics: str, language: str = ENG, characters: int = 300, **fields:
             "topic": topic,
             "num_characters": characters,
             "natural_kinds": ["title"],
+            "parent_id": content_id("d", language, topic, str(number)),
         }
         | fields
         for number, topic in enumerate(topics)

@@ -95,8 +95,8 @@ def test_prompt_use_names_both_files_of_a_cross_lingual_completion() -> None:
     ],
 )
 def test_a_completion_that_cannot_be_read_has_its_reason(text: str, reason: str) -> None:
-    assert COMPLETION.read(reply(text)).reason == reason
-    assert COMPLETION.read(reply(text)).query == ""
+    assert COMPLETION.read({}, reply(text))[0].reason == reason
+    assert COMPLETION.read({}, reply(text))[0].query == ""
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_a_completion_that_cannot_be_read_has_its_reason(text: str, reason: str)
     ],
 )
 def test_a_chat_reply_that_cannot_be_read_has_its_reason(text: str, reason: str) -> None:
-    assert CHAT.read(reply(text)).reason == reason
+    assert CHAT.read({}, reply(text))[0].reason == reason
 
 
 @pytest.mark.parametrize("task", [CHAT, COMPLETION], ids=["chat", "completion"])
 def test_a_reply_cut_by_max_tokens_never_counts(task: LlmQuery) -> None:
-    assert task.read(reply('{"query": "who built it"}', "length")).reason == "truncated"
+    assert task.read({}, reply('{"query": "who built it"}', "length"))[0].reason == "truncated"
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,15 @@ def test_a_reply_cut_by_max_tokens_never_counts(task: LlmQuery) -> None:
     ],
 )
 def test_only_outer_quotes_and_white_space_are_taken_off(text: str, query: str) -> None:
-    assert COMPLETION.read(reply(text)).query == query
-    assert CHAT.read(reply(json.dumps({"query": text}))).query == query
+    assert COMPLETION.read({}, reply(text))[0].query == query
+    assert CHAT.read({}, reply(json.dumps({"query": text})))[0].query == query
 
 
 @given(st.text(), st.sampled_from(["stop", "length"]), st.sampled_from([CHAT, COMPLETION]))
 def test_every_reply_is_a_query_or_a_reason_and_never_both(
     text: str, finish_reason: str, task: LlmQuery
 ) -> None:
-    parsed = task.read(reply(text, finish_reason))
+    (parsed,) = task.read({}, reply(text, finish_reason))
     assert bool(parsed.query) is not bool(parsed.reason)
     assert "\n" not in parsed.query
 
