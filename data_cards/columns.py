@@ -15,7 +15,7 @@ _ROW = {
     "negative_ids": "Documents that were mined as not answering the query.",
     "negatives": "Their texts.",
     "negative_scores": "Their scores, comparable within one miner; higher is nearer.",
-    "negative_ranks": "Their ranks from 0; -1 for one that was drawn at random.",
+    "negative_ranks": "Their ranks from 0; -1 for one drawn at random or written by an LLM.",
     "negative_sources": "The miner that found each.",
     "negative_languages": "Their languages.",
     "relevance": "Judge's grades, positives first; null where no judge gave one.",

@@ -13,14 +13,14 @@ from flows import resources, tasks
 from flows.artifacts import publish_artifacts
 from flows.build_audit import audited
 from flows.config import RunConfig, load_config
-from flows.decontamination import DOCUMENT_STAGE, QUERY_STAGE
+from flows.decontamination import DOCUMENT_STAGE
 from flows.figures import figures_of
 from flows.judging import Rows, judging_of, with_pool
 from flows.lock import locked
-from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
-from flows.planning import plan_shard, slices
+from flows.planning import plan_shard
 from flows.publish import Finished, current_outcome, publish
+from flows.rounds import Place, ask_everything
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -109,7 +109,7 @@ def prepare_corpus(run: Run, config: RunConfig, space: Workspace) -> Corpus:
 
 
 def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) -> Finished:
-    """Run plan -> generate -> gate -> embed -> retrieve -> round trip -> relabel -> mine, judge."""
+    """Run plan -> rounds of asking (see `flows.rounds`) -> relabel -> mine -> judge."""
     documents = corpus.documents
     plan = plan_shard(space, config, documents)
     run.add("plan", "requests", [plan])
@@ -121,53 +121,19 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
             "Compare the languages and lengths in `plan` with those of the corpus."
         )
     words = run.once(tasks.vocabulary, space, config, documents)
+    asked = ask_everything(Place(run, config, space, documents, words), plan)
+    documents, queries, found, checked = asked.documents, asked.queries, asked.found, asked.checked
 
     calls: list[tuple[Any, ...]] = [
-        (space, config, r, documents, name) for name, r in slices(requests, config.shards)
+        (space, config, q, c, documents) for q, c in zip(queries, found, strict=True)
     ]
-    generated = run.stage(
-        "generate",
-        "candidates",
-        tasks.generate,
-        calls,
-        total=requests.num_rows,
-        steps="requests",
-    )
-
-    calls = [(space, config, s, documents, words) for s in generated]
-    gated = run.stage("gate", "candidates", tasks.gate, calls)
-
-    equal = run.once(tasks.find_equal_queries, space, config, gated)
-    calls = [(space, "duplicates", equal, s) for s in gated]
-    distinct = run.stage("duplicates", "candidates", tasks.carry_out, calls)
-
-    unique = distinct
-    if config.decontaminate.against:
-        calls = [(space, config.decontaminate, s) for s in distinct]
-        unique = run.stage(QUERY_STAGE, "candidates", tasks.decontaminate_queries, calls)
-
-    total = sum(shard.counts.kept for shard in documents)
-    embedded = run.stage(
-        "embed", "documents", tasks.embed, [(space, config, documents)], total=total
-    )
-    calls = [(space, config, s, documents) for s in unique]
-    found = run.stage("retrieve", "candidates", tasks.retrieve, calls)
-    recall = None
-    if has_approximate_index(config):
-        recall = run.once(tasks.measure_recall, space, config, found, documents)
-
-    calls = [(space, config, q, c, documents) for q, c in zip(unique, found, strict=True)]
-    checked = run.stage("round_trip", "candidates", tasks.round_trip, calls)
-
-    low = run.once(tasks.find_low_yield, space, config, generated, checked)
-    calls = [(space, "cell_yield", low, s) for s in checked]
-    queries = run.stage("cell_yield", "candidates", tasks.carry_out, calls)
-
-    calls = [(space, config, q, c, documents) for q, c in zip(queries, found, strict=True)]
-    asked = sum(s.counts.kept for s in queries) * config.relabel.scores_per_query
+    total = sum(s.counts.kept for s in queries) * config.relabel.scores_per_query
     positives = run.stage(
-        "relabel", "candidates", tasks.relabel, calls, total=asked, steps="scores at most"
+        "relabel", "candidates", tasks.relabel, calls, total=total, steps="scores at most"
     )
+    if checked:
+        calls = [(space, s, checked) for s in positives]
+        positives = run.stage("link", "candidates", tasks.link, calls)
 
     prepared = (
         run.once(tasks.prepare_miners, space, config, documents) if config.mining.miners else None
@@ -178,38 +144,38 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         for q, p, others in zip(found, positives, proposed, strict=True)
     ]
     total = sum(s.counts.kept for s in positives)
-    negatives = run.stage("mine", "candidates", tasks.mine, calls, total=total)
+    searched = run.stage("mine", "candidates", tasks.mine, calls, total=total)
+    negatives = searched
+    if checked and config.written.negatives != "none":
+        joined = zip(queries, found, positives, negatives, strict=True)
+        calls = [(space, with_pool(config), Rows(*row), documents, checked) for row in joined]
+        negatives = run.stage("add_written", "candidates", tasks.add_written, calls)
     mined = [Rows(*row) for row in zip(queries, found, positives, negatives, strict=True)]
     judged = judge_rows(run, config, space, mined, documents)
     stages = (
         corpus.pieces,
         corpus.unique,
-        documents if documents is not corpus.unique else [],
-        [plan],
-        generated,
-        gated,
-        distinct,
-        unique if unique is not distinct else [],
-        checked,
-        queries,
-        negatives,
+        corpus.documents if corpus.documents is not corpus.unique else [],
+        asked.rejecting,
+        searched,
         judged.rejecting,
     )
     return Finished(
         pieces=corpus.pieces,
         documents=documents,
-        plan=plan,
-        generated=generated,
+        plan=asked.planned,
+        generated=asked.generated,
         queries=queries,
         positives=judged.positives,
         negatives=judged.negatives,
         rejecting=[shard for shards in stages for shard in shards],
-        embedded=embedded,
+        embedded=asked.embedded,
         prepared=prepared,
         proposed=[shard for shard in proposed if shard is not None],
-        recall=recall,
+        recall=asked.recall,
         judged=judged.rejecting,
         agreement=judged.agreement,
+        written=checked,
     )
 
 

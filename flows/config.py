@@ -32,6 +32,9 @@ from sdg.plan import PlanConfig
 from sdg.registry import Registry
 from sdg.relabel.positives import RelabelConfig
 from sdg.round_trip import RoundTripConfig
+from sdg.tasks import Task
+from sdg.variations import Variation
+from sdg.written import WrittenConfig
 
 S = TypeVar("S", bound=Part)
 
@@ -101,6 +104,8 @@ class RunConfig(Part):
         seed: The run's seed; every random choice derives from it and a row's id.
         sources: Where documents come from, read in this order.
         generators: The LLMs, by the name that plan, relabel and judge refer to.
+        variations: What is asked about accepted queries: paraphrases, documents written for them.
+        written: What becomes of documents that an LLM wrote.
         gates: Rules on queries, in order; the first that rejects owns the row.
         retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
     """
@@ -116,6 +121,8 @@ class RunConfig(Part):
     decontaminate: DecontaminateConfig = DecontaminateConfig()
     generators: dict[str, AnyEngine] = Field(default={})
     plan: PlanConfig
+    variations: tuple[Variation, ...] = ()
+    written: WrittenConfig = WrittenConfig()
     gates: tuple[AnyGate, ...] = ()
     duplicates: DuplicateQueriesConfig = DuplicateQueriesConfig()
     encoder: AnyEncoder
@@ -134,7 +141,7 @@ class RunConfig(Part):
 
     @model_validator(mode="after")
     def _generators_exist(self) -> RunConfig:
-        wanted = {e.generator for e in self.plan.entries if e.generator}
+        wanted = self.writers
         if self.relabel.enabled:
             wanted.add(self.relabel.engine)
         wanted.update(self.judge.engines)
@@ -151,13 +158,35 @@ class RunConfig(Part):
                 f"`mining.miners` must have other names than the encoder's own search, but one is "
                 f"{own} instead. Give it a `label`, or leave it out if it is the same model."
             )
-        unknown = sorted(set(self.round_trip.task_top_k) - set(self.plan.tasks()))
+        unknown = sorted(set(self.round_trip.task_top_k) - set(self.tasks()))
         if unknown:
             raise ValueError(
                 f"`round_trip.task_top_k` must name tasks of the plan, but {unknown} are none "
-                f"(planned: {', '.join(sorted(self.plan.tasks()))}). Correct the name."
+                f"(planned: {', '.join(sorted(self.tasks()))}). Correct the name."
             )
         return self
+
+    @property
+    def writers(self) -> set[str]:
+        """Return the names of all generators that write."""
+        asked = [entry.engines for entry in self.plan.entries]
+        return set().union(*asked, *(variation.engines for variation in self.variations))
+
+    def tasks(self) -> dict[str, Task]:
+        """Return column value -> task, of the plan and of variations.
+
+        Raises:
+            ConfigError: If one label has two settings.
+        """
+        found = self.plan.tasks()
+        for variation in self.variations:
+            task = variation.task
+            if found.setdefault(task.label, task) != task:
+                raise ConfigError(
+                    f"each task must have one set of settings, but {task.label!r} has two. Give "
+                    "one of them an `alias`."
+                )
+        return found
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

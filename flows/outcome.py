@@ -30,6 +30,17 @@ class StageOutcome:
     computed: int
     shards: int
 
+    def joined_by(self, other: StageOutcome) -> StageOutcome:
+        """Return this stage with another round of it."""
+        return StageOutcome(
+            self.name,
+            self.unit,
+            self.counts + other.counts,
+            self.seconds + other.seconds,
+            self.computed + other.computed,
+            self.shards + other.shards,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:

@@ -26,7 +26,7 @@ _PROMPT_CHARACTERS = 1800
 # Tokens written per second by SmolLM2-135M in vLLM on two CPU cores without AMX; own.
 _CPU_TOKENS_PER_SECOND = 450.0
 _VECTOR_BYTES = 4 * 768
-_COLUMNS = ["doc_id", "language", "topic", "text", "natural_texts"]
+_COLUMNS = ["doc_id", "language", "topic", "text", "natural_texts", "parent_id"]
 
 
 class PlanRow(NamedTuple):
@@ -132,7 +132,7 @@ def estimate_run(config: RunConfig, plan: Shard, documents: list[Shard]) -> Esti
     """Return what the planned requests are expected to cost; asks nothing and nobody."""
     requests = pl.DataFrame(plan.table("kept"))
     lengths = _lengths(corpus_of(documents), plan.table("kept")["source_doc_id"])
-    tasks = config.plan.tasks()
+    tasks = config.tasks()
     keys = ["task", "document_language", "query_language", "generator"]
     rows = []
     joined = requests.join(lengths, left_on="source_doc_id", right_on="doc_id")

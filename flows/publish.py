@@ -45,8 +45,19 @@ from sdg.errors import ContractError, DataError
 from sdg.ids import fingerprint
 from sdg.judge.config import JudgeConfig
 from sdg.plan import PlanEntry
-from sdg.schemas import GRADES, MINER_SCORES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
+from sdg.schemas import (
+    GRADES,
+    LINKS,
+    MINER_SCORES,
+    NEGATIVES,
+    POSITIVES,
+    QUERIES,
+    REJECTIONS,
+    REQUESTS,
+)
 from sdg.shards import UNANSWERED, Counts, Shard
+from sdg.variations import Variation
+from sdg.written_rows import grades_of
 
 _RESULT_PACKAGES = (
     "bm25s",
@@ -79,7 +90,7 @@ class Finished(NamedTuple):
     Attributes:
         pieces: read.
         documents: deduplicate.
-        plan: plan; tables "kept" (REQUESTS) and "rejected".
+        plan: plan, and the plan of variations; tables "kept" (REQUESTS) and "rejected".
         generated: generate.
         queries: cell_yield, the rows that mining was given.
         positives: relabel.
@@ -91,11 +102,12 @@ class Finished(NamedTuple):
         recall: What approximate indexes find, if there is one.
         judged: judge; tables "grades" and "judgments" beside those of positives and negatives.
         agreement: The second opinion, if one was asked for.
+        written: Documents that an LLM wrote, their links, and what was not good enough.
     """
 
     pieces: Sequence[Shard]
     documents: Sequence[Shard]
-    plan: Shard
+    plan: Sequence[Shard]
     generated: Sequence[Shard]
     queries: Sequence[Shard]
     positives: Sequence[Shard]
@@ -107,6 +119,7 @@ class Finished(NamedTuple):
     recall: Shard | None = None
     judged: Sequence[Shard] = ()
     agreement: Shard | None = None
+    written: Sequence[Shard] = ()
 
 
 def run_fingerprint(config: RunConfig) -> str:
@@ -115,7 +128,7 @@ def run_fingerprint(config: RunConfig) -> str:
     How rows are cut into tasks, where those run and when is left out. May start a model or ask a
     server for its revision.
     """
-    used = {e.generator for e in config.plan.entries if e.generator}
+    used = config.writers
     if config.relabel.enabled:
         used.add(config.relabel.engine)
     used.update(config.judge.engines)
@@ -132,7 +145,7 @@ def run_fingerprint(config: RunConfig) -> str:
             "code": CODE_VERSIONS,
             "sources": [source.content_identity() for source in config.sources],
             "prompts": prompt_hashes(),
-            "tasks": {name: task.identity() for name, task in config.plan.tasks().items()},
+            "tasks": {name: task.identity() for name, task in config.tasks().items()},
             "engines": {
                 name: [held(config.generators[name]).identity(), _revision(config, name)]
                 for name in sorted(used)
@@ -249,7 +262,8 @@ def _final_tables(finished: Finished) -> FinalTables:
     queries = only(concat(finished.queries, "kept", QUERIES), ids)
     positives = only(concat(finished.positives, "positives", POSITIVES), ids)
     rejections = concat(finished.rejecting, "rejected", REJECTIONS)
-    grades = concat(finished.judged, "grades", GRADES)
+    links = concat(finished.written, "links", LINKS)
+    grades = grades_of(links, concat(finished.judged, "grades", GRADES))
     miners = miner_scores(finished.proposed, negatives)
     return FinalTables(queries, positives, negatives, rejections, grades, miners)
 
@@ -309,7 +323,7 @@ def _describe(
     stages: Sequence[StageOutcome],
     tables: FinalTables,
 ) -> manifest.DataSetManifest:
-    requests = finished.plan.table("kept")
+    requests = planned_candidates(config, finished)
     parsed = concat(finished.generated, "kept", QUERIES)
     counted = [records.stage_record(s.name, s.unit, s.counts) for s in stages if s.name != "embed"]
     rows = tables.negatives.num_rows
@@ -372,6 +386,13 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def planned_candidates(config: RunConfig, finished: Finished) -> pa.Table:
+    """Return the REQUESTS of everything that ends as a row or a rejection of one."""
+    labels = [label for label, task in config.tasks().items() if task.varies != "documents"]
+    table = concat(finished.plan, "kept", REQUESTS)
+    return table.filter(pc.is_in(table["task"], value_set=pa.array(labels, pa.string())))
+
+
 def _sources(config: RunConfig, finished: Finished) -> list[records.SourceRecord]:
     found = []
     for number, source in enumerate(config.sources):
@@ -395,9 +416,10 @@ def _revision(config: RunConfig, generator: str) -> str:
 
 def _models(config: RunConfig) -> list[records.ModelRecord]:
     found = []
-    uses: list[tuple[str, str, PlanEntry | None]] = [
-        ("generate", e.generator, e) for e in config.plan.entries if e.generator
+    uses: list[tuple[str, str, PlanEntry | Variation | None]] = [
+        ("generate", name, entry) for entry in config.plan.entries for name in sorted(entry.engines)
     ]
+    uses += [("generate", name, v) for v in config.variations for name in sorted(v.engines)]
     if config.relabel.enabled:
         uses.append(("relabel", config.relabel.engine, None))
     uses += [("judge", name, None) for name in config.judge.engines]
@@ -419,7 +441,7 @@ def _models(config: RunConfig) -> list[records.ModelRecord]:
     return found
 
 
-def _sampling(entry: PlanEntry) -> dict[str, Any]:
+def _sampling(entry: PlanEntry | Variation) -> dict[str, Any]:
     return dict(entry.model_dump(mode="json").get("task", {}).get("sampling", {}))
 
 

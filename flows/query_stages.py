@@ -1,83 +1,20 @@
-"""The stages of queries, from the request to the query that may be mined; see `corpus_stages`."""
+"""The stages of queries, from the candidate to the query that may be mined."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import polars as pl
 import pyarrow as pa
 
-from flows.asking import JournalAsk
 from flows.config import RunConfig
 from flows.corpus_stages import corpus_of
-from flows.progress import advance
-from flows.resources import held
-from flows.stage_shards import content_of, identity_of, outcome_of, tables_of
+from flows.stage_shards import identity_of, outcome_of, tables_of
 from flows.workspace import Workspace
 from sdg import cell_yield, duplicate_queries, round_trip
 from sdg.gates import apply_gates
-from sdg.generate import generate
-from sdg.llm import ChatRequest, Reply
-from sdg.shards import UNANSWERED, Counts, Outcome, Shard, finish
+from sdg.shards import Counts, Outcome, Shard, finish
 from sdg.verdicts import VERDICTS, apply_verdicts
-
-
-def generate_shard(
-    space: Workspace,
-    config: RunConfig,
-    requests: pa.Table,
-    documents: Sequence[Shard],
-    name: str,
-) -> Shard:
-    """Ask for the candidates of one slice of requests, all of one generator.
-
-    Args:
-        space: The run's folders.
-        config: The run.
-        requests: REQUESTS of one generator, or of tasks that ask none.
-        documents: The corpus.
-        name: The shard's name.
-    """
-    generator = requests["generator"][0].as_py()
-    engine = held(config.generators[generator]) if generator else None
-    revision = engine.revision() if engine is not None else ""
-    sources = corpus_of(documents).rows(requests["source_doc_id"].combine_chunks())
-    folder = space.shard("generate", name)
-    tasks = config.plan.tasks()
-
-    def compute() -> Outcome:
-        asker = JournalAsk(config.generators, space.journal, folder)
-        tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)
-
-        def ask(batch: Sequence[ChatRequest]) -> list[Reply]:
-            replies = asker.complete(generator, batch) if generator else []
-            for reply in replies:
-                tokens["prompt_tokens"] += reply.prompt_tokens
-                tokens["completion_tokens"] += reply.completion_tokens
-                if reply.reasoning_tokens:
-                    tokens["reasoning_tokens"] += reply.reasoning_tokens
-            return replies
-
-        result = generate(requests, sources, tasks, ask, model_revision=revision)
-        return outcome_of(result, **tokens, **{UNANSWERED: asker.unanswered})
-
-    names = sorted(set(requests["task"].to_pylist()))
-    shard = finish(
-        folder,
-        identity_of(
-            "generate",
-            engine=engine.identity() if engine is not None else {},
-            revision=revision,
-            tasks={t: tasks[t].identity() for t in names},
-            requests=content_of(requests),
-            sources=content_of(sources),
-        ),
-        compute,
-    )
-    if not shard.was_computed or engine is None:
-        advance(requests.num_rows)
-    return shard
 
 
 def gate_shard(
@@ -108,7 +45,9 @@ def gate_shard(
     )
 
 
-def find_run_duplicates(space: Workspace, config: RunConfig, gated: Sequence[Shard]) -> Shard:
+def find_run_duplicates(
+    space: Workspace, config: RunConfig, gated: Sequence[Shard], name: str = "verdicts"
+) -> Shard:
     """Find equal queries over the whole run."""
     columns = ["query_id", "query", "query_language", "source_doc_id"]
 
@@ -118,7 +57,7 @@ def find_run_duplicates(space: Workspace, config: RunConfig, gated: Sequence[Sha
         return Outcome({"verdicts": verdicts}, Counts())
 
     return finish(
-        space.shard("duplicates", "verdicts"),
+        space.shard("duplicates", name),
         identity_of(
             "duplicates",
             config=config.duplicates.model_dump(mode="json"),
@@ -175,7 +114,11 @@ def round_trip_shard(
 
 
 def find_low_yield(
-    space: Workspace, config: RunConfig, generated: Sequence[Shard], checked: Sequence[Shard]
+    space: Workspace,
+    config: RunConfig,
+    generated: Sequence[Shard],
+    checked: Sequence[Shard],
+    name: str = "verdicts",
 ) -> Shard:
     """Find the cells (generator, task, languages) in which too few candidates pass."""
 
@@ -198,7 +141,7 @@ def find_low_yield(
         )
 
     return finish(
-        space.shard("cell_yield", "verdicts"),
+        space.shard("cell_yield", name),
         identity_of(
             "cell_yield",
             config=config.cell_yield.model_dump(mode="json"),

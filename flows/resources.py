@@ -41,6 +41,23 @@ def held(plugin: P) -> P:
         return _HELD.setdefault(key, plugin.model_copy())  # type: ignore[return-value]
 
 
+def make_room_for(engine: Engine | None) -> None:
+    """Unload the models of other engines of this process that hold one, before `engine` loads its.
+
+    Call it between stages: what is unloaded must have nothing under way.
+    """
+    if engine is None or not engine.holds_model:
+        return
+    with _LOCK:
+        others = [
+            plugin
+            for plugin in _HELD.values()
+            if isinstance(plugin, Engine) and plugin.holds_model and plugin != engine
+        ]
+    for other in others:
+        other.close()
+
+
 def journal(path: Path) -> Journal:
     """Return this process's journal in `path`, opened once."""
     with _LOCK:

@@ -39,6 +39,8 @@ class Run:
     ) -> list[Shard]:
         """Run `task` once per element of `calls` and return its shards in that order.
 
+        A stage of a name that was there before, in an earlier round, joins it.
+
         Args:
             name: The stage, as in the manifest.
             unit: What its rows are.
@@ -50,22 +52,50 @@ class Run:
         Raises:
             BackendError: If an engine waits for somebody to answer what it wrote down.
         """
+        shards = self.shards(name, steps or unit, task, calls, total=total)
+        self.add(name, unit, shards)
+        return shards
+
+    def shards(
+        self,
+        name: str,
+        steps: str,
+        task: Any,  # noqa: ANN401 - Prefect's task
+        calls: Iterable[Sequence[Any]],
+        *,
+        total: int = 0,
+    ) -> list[Shard]:
+        """Run `task` once per element of `calls`; its time counts for the next stage.
+
+        Args:
+            name: What the progress bar says is done.
+            steps: What it counts.
+            task: Returns one shard or a list of them.
+            calls: Positional arguments of each call.
+            total: Steps expected; 0 if unknown.
+
+        Raises:
+            BackendError: If an engine waits for somebody to answer what it wrote down.
+        """
         start = time.monotonic()
-        with stage_progress(name, steps or unit, total):
+        with stage_progress(name, steps, total):
             futures = [task.submit(*arguments) for arguments in calls]
             results = [future.result() for future in futures]
         shards = [s for r in results for s in (r if isinstance(r, list) else [r])]
         stop_if_pending()
         self.scopes.update(scope_of(shard.folder) for shard in shards)
-        seconds = time.monotonic() - start + self._pending
-        self._pending = 0.0
-        self.stages.append(summarise(name, unit, shards, seconds))
+        self._pending += time.monotonic() - start
         return shards
 
     def add(self, name: str, unit: str, shards: Sequence[Shard]) -> None:
-        """Remember a stage that was done outside a task."""
-        self.stages.append(summarise(name, unit, shards, self._pending))
+        """Remember a stage whose shards are done."""
+        done = summarise(name, unit, shards, self._pending)
         self._pending = 0.0
+        for place, stage in enumerate(self.stages):
+            if stage.name == name:
+                self.stages[place] = stage.joined_by(done)
+                return
+        self.stages.append(done)
 
     def merge_last_two(self, name: str) -> None:
         """Make one stage of the last two: what the second rejects was kept by the first."""

@@ -16,6 +16,7 @@ from flows import (
     bitext_stages,
     corpus_stages,
     decontamination,
+    generation_stages,
     given_miners,
     given_stages,
     given_tables,
@@ -24,6 +25,8 @@ from flows import (
     mining_stages,
     query_stages,
     relabel_rows,
+    variation_stages,
+    written_stages,
 )
 
 _OPTIONS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
@@ -41,7 +44,9 @@ drop_contaminated = _task(decontamination.drop_contaminated, "drop-evaluation-da
 decontaminate_queries = _task(decontamination.decontaminate_queries, "decontaminate-queries")
 decontaminate_rows = _task(decontamination.decontaminate_rows, "decontaminate-rows")
 vocabulary = _task(corpus_stages.corpus_vocabulary, "vocabulary")
-generate = _task(query_stages.generate_shard, "generate")
+prepare = _task(generation_stages.prepare_shard, "prepare")
+generate = _task(generation_stages.generate_shard, "generate")
+check_written = _task(written_stages.check_written_shard, "check-written")
 gate = _task(query_stages.gate_shard, "gate")
 find_equal_queries = _task(query_stages.find_run_duplicates, "find-equal-queries")
 carry_out = _task(query_stages.carry_out, "carry-out")
@@ -49,11 +54,14 @@ embed = _task(mining_stages.embed_corpus, "embed")
 retrieve = _task(mining_stages.retrieve_shard, "retrieve")
 round_trip = _task(query_stages.round_trip_shard, "round-trip")
 find_low_yield = _task(query_stages.find_low_yield, "find-low-yield")
+plan_variations = _task(variation_stages.plan_variations_shard, "plan-variations")
 relabel = _task(mining_stages.relabel_shard, "relabel")
 prepare_miners = _task(miners.prepare_miners, "prepare-miners")
 propose = _task(miners.propose_shard, "propose")
 measure_recall = _task(miners.measure_run_recall, "measure-recall")
+link = _task(written_stages.link_shard, "link")
 mine = _task(mining_stages.mine_shard, "mine")
+add_written = _task(written_stages.add_written_shard, "add-written")
 add_last_ranked = _task(judging.add_last_ranked_shard, "add-last-ranked")
 judge = _task(judging.judge_shard, "judge")
 relabel_existing = _task(relabel_rows.relabel_existing_shard, "relabel-existing")

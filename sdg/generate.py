@@ -20,6 +20,8 @@ from sdg.schemas import DOCUMENTS, LINKS, QUERIES, REJECTIONS, StageResult, tabl
 from sdg.tasks import Task, Written
 
 STAGE = "generate"
+# The stage that writes documents for accepted queries.
+ATTACH = "attach"
 # `source` of documents that an LLM wrote, before its name.
 GENERATED = "generated:"
 
@@ -51,6 +53,7 @@ def generate(
     *,
     model_revision: str = "",
     prepared: Sequence[pa.Table] = (),
+    stage: str = STAGE,
 ) -> Generated:
     """Return the candidates of one shard of requests.
 
@@ -61,6 +64,7 @@ def generate(
         ask: Answers each request once, in any order; called once, with all of them.
         model_revision: Of the generator; "" if none is asked.
         prepared: ANSWERS, one table per preparation.
+        stage: Written into each rejection.
 
     Raises:
         ContractError: If a document, a task or an answer is missing.
@@ -72,7 +76,7 @@ def generate(
     for outcomes in ask_requests(requests, documents, tasks, ask, prepared):
         for outcome in outcomes:
             if outcome.parsed.reason:
-                rejected.append(_rejection(outcome, tasks[outcome.request["task"]]))
+                rejected.append(_rejection(outcome, tasks[outcome.request["task"]], stage))
                 continue
             rows = _document_rows(outcome)
             query = _query(outcome, tasks[outcome.request["task"]], rows, model_revision)
@@ -109,7 +113,7 @@ def _common(outcome: Outcome, task: Task) -> Row:
     }
 
 
-def _rejection(outcome: Outcome, task: Task) -> Row:
+def _rejection(outcome: Outcome, task: Task, stage: str) -> Row:
     candidate = outcome.candidate
     raw = {
         **_common(outcome, task),
@@ -120,7 +124,7 @@ def _rejection(outcome: Outcome, task: Task) -> Row:
         raw["reasoning"] = printable_reply(candidate.reasoning)
     return {
         "row_id": content_id("c", outcome.request["request_id"], str(outcome.number)),
-        "stage": STAGE,
+        "stage": stage,
         "reason": outcome.parsed.reason,
         "detail": outcome.detail,
         "row": canonical_json(raw),

@@ -131,7 +131,7 @@ class PlanConfig(Part):
             if seen.setdefault(entry.task.label, settings) != settings:
                 raise ValueError(
                     f"each task must have one set of settings, but {entry.task.label!r} has two. "
-                    "Give both entries the same settings"
+                    "Give both entries the same settings, or one of them an `alias`"
                 )
         return self
 

@@ -23,6 +23,8 @@ from sdg.schemas import DOCUMENTS, LINKS, StageResult, check_table, reject_rows,
 from sdg.verdicts import VERDICTS
 
 STAGE = "write"
+# Where queries stop whose written positive fell.
+WRITTEN_STAGE = "written"
 _ASKED = ["query_id", "query", "source_doc_id"]
 
 

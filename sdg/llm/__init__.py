@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -180,10 +180,14 @@ class Engine(Plugin):
     not be part of `identity()`; the model, its revision, its adapter and its dtype must.
 
     Attributes:
+        holds_model: True if this process holds the weights while the engine is open; of such
+            engines one is open at a time, and each is opened once per stage.
         gpus: GPUs that work while the engine does; 0 keeps no account of GPU time.
         price_per_gpu_hour: Cost of one of them, or None.
         price_per_million_tokens: Cost of tokens, or None.
     """
+
+    holds_model: ClassVar[bool] = False
 
     gpus: float = Field(default=0, ge=0)
     price_per_gpu_hour: float | None = Field(default=None, ge=0)

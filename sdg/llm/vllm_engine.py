@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -29,6 +29,8 @@ class VllmEngine(VllmModel):
     Per-request seeds are never sent: they stop the CPU build, and replies would still differ with
     the batch. The journal is what makes a rerun exact.
     """
+
+    holds_model: ClassVar[bool] = True
 
     _core: Core | None = PrivateAttr(default=None)
 

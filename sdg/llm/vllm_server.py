@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
@@ -35,6 +35,8 @@ class VllmServer(VllmModel):
         max_in_flight: Requests under way at the same time; speed only.
         timeout_seconds: As in the engine `openai`.
     """
+
+    holds_model: ClassVar[bool] = True
 
     python: str | None = None
     extra_arguments: tuple[str, ...] = ()

@@ -77,7 +77,7 @@ def build(folder: Path, *servers: MockServer | str, **fields: Any) -> StageResul
             parts.append(
                 generate(
                     rows, documents, {"llm_query": task}, lambda b: journal.complete(engine, b)
-                )
+                ).result
             )
     engine.close()
     return StageResult(
