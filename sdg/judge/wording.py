@@ -9,20 +9,21 @@ from functools import cache
 import prompts
 from sdg.errors import ConfigError
 from sdg.judge import Candidate
+from sdg.prompt_choice import choose_prompt
 
 _TAG = re.compile(r"<(?=\s*/?\s*(?:document|known_answer|query)\b)", re.IGNORECASE)
 
 
 @cache
 def load_wording(task: str, language: str) -> prompts.Prompt:
-    """Return the prompt `prompts/<task>/<language>.md`, read once per process.
+    """Return the prompt for `language`, the English one if it has none; read once per process.
 
     Raises:
         ConfigError: If there is none, or it is damaged.
     """
     try:
-        return prompts.load(task, language)
-    except prompts.PromptError as error:
+        return choose_prompt(task, language).prompt
+    except ConfigError as error:
         raise ConfigError(
             f"The judge {task!r} must have a prompt for {language!r}, but: {error} "
             "Or set the judge's `prompt_language` to one that exists: "

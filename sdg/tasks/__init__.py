@@ -23,13 +23,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from sdg.errors import ContractError
+from sdg.ids import fingerprint
 from sdg.llm import Candidate, ChatRequest
 from sdg.part import Plugin
+from sdg.prompt_choice import ChosenPrompt
 from sdg.registry import Registry
 
 Role = Literal["positive", "negative"]
@@ -95,10 +97,30 @@ class PromptUse:
     Attributes:
         names: `<task>/<language>`, several joined by "+"; "" if there is none.
         sha256: Of the file, or of the hashes of several.
+        fallbacks: `<task>: <language>` of each prompt whose English file was used for lack of one
+            in that language; see `sdg.prompt_choice`.
     """
 
     names: str
     sha256: str
+    fallbacks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, chosen: Sequence[ChosenPrompt]) -> Self:
+        """Return the use of these prompts, in their order; repeated ones count once."""
+        once = list({choice.name: choice for choice in chosen}.values())
+        hashes = [choice.prompt.sha256 for choice in once]
+        if not hashes:
+            return cls("", "")
+        return cls(
+            "+".join(choice.name for choice in once),
+            hashes[0] if len(hashes) == 1 else fingerprint(hashes),
+            tuple(
+                f"{choice.prompt.task}: {choice.language}"
+                for choice in chosen
+                if choice.is_fallback
+            ),
+        )
 
 
 class Task(Plugin):

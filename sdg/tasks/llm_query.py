@@ -11,8 +11,9 @@ from pydantic import Field, PrivateAttr
 
 import prompts as prompt_files
 from sdg.errors import ConfigError
-from sdg.ids import canonical_json, comparison_key, fingerprint, normalise_text
+from sdg.ids import canonical_json, comparison_key, normalise_text
 from sdg.llm import Candidate, ChatRequest, Message, Sampling
+from sdg.prompt_choice import ChosenPrompt, choose_prompt, own_prompt
 from sdg.tasks import TASKS, LlmTask, Parsed, PromptUse
 
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "‘": "’"}
@@ -49,7 +50,7 @@ class LlmQuery(LlmTask):
     num_shots: int = Field(default=6, ge=0)
     prompts: str = ""
 
-    _loaded: dict[str, prompt_files.Prompt] = PrivateAttr(default_factory=dict)
+    _chosen: dict[str, ChosenPrompt] = PrivateAttr(default_factory=dict)
     _shot_keys: frozenset[str] | None = PrivateAttr(default=None)
 
     @property
@@ -59,7 +60,7 @@ class LlmQuery(LlmTask):
 
     def identity(self) -> dict[str, Any]:
         """Return the settings with the prompts' content in place of where they lie."""
-        hashes = {language: self._load(language).sha256 for language in self._languages()}
+        hashes = {language: self._choose(language).prompt.sha256 for language in self._languages()}
         return {**super().identity(), "prompts": hashes}
 
     def check(self, document_language: str, query_language: str) -> None:
@@ -79,12 +80,10 @@ class LlmQuery(LlmTask):
 
     def prompt_use(self, request: Mapping[str, Any]) -> PromptUse:
         """Return the file of the query's language, and that of the document's if it is used."""
-        used = [self._load(request["query_language"])]
-        if self.shape == "completion" and request["document_language"] != used[0].language:
-            used.append(self._load(request["document_language"]))
-        names = "+".join(f"{prompt.task}/{prompt.language}" for prompt in used)
-        hashes = [prompt.sha256 for prompt in used]
-        return PromptUse(names, hashes[0] if len(hashes) == 1 else fingerprint(hashes))
+        used = [self._choose(request["query_language"])]
+        if self.shape == "completion":
+            used.append(self._choose(request["document_language"]))
+        return PromptUse.of(used)
 
     def render(
         self,
@@ -98,17 +97,17 @@ class LlmQuery(LlmTask):
             ConfigError: If a prompt file is missing, damaged, or has too few worked examples.
         """
         key, seed = request["request_id"], request["seed"]
-        prompt = self._load(request["query_language"])
+        prompt, _, language_name = self._choose(request["query_language"])
         try:
             if self.shape == "completion":
                 text = prompt.render_completion(
                     document["text"],
-                    documents_from=self._load(request["document_language"]),
+                    documents_from=self._choose(request["document_language"]).prompt,
                     num_shots=self.num_shots,
                 )
                 return ChatRequest(key, text, (), self._stopping_at_line_break(), seed)
             body = prompt.render_chat(
-                document=_fenced(document["text"]), query_language=prompt.language_name
+                document=_fenced(document["text"]), query_language=language_name
             )
         except prompt_files.PromptError as error:
             raise ConfigError(str(error)) from error
@@ -166,7 +165,7 @@ class LlmQuery(LlmTask):
             self._shot_keys = frozenset(
                 comparison_key(shot.query)
                 for language in self._languages()
-                for shot in self._load(language).shots
+                for shot in self._choose(language).prompt.shots
             )
         return self._shot_keys
 
@@ -176,19 +175,18 @@ class LlmQuery(LlmTask):
     def _folder(self) -> Path | None:
         return Path(self.prompts) if self.prompts else None
 
-    def _load(self, language: str) -> prompt_files.Prompt:
-        if language not in self._loaded:
-            try:
-                prompt = prompt_files.load(self.name, language, self._folder())
-            except prompt_files.PromptError as error:
-                raise ConfigError(str(error)) from error
-            if prompt.output_keys != (_KEY,):
+    def _choose(self, language: str) -> ChosenPrompt:
+        """Return the prompt for a language; only a chat's may be the English one instead."""
+        if language not in self._chosen:
+            choose = own_prompt if self.shape == "completion" else choose_prompt
+            chosen = choose(self.name, language, self._folder())
+            if chosen.prompt.output_keys != (_KEY,):
                 raise ConfigError(
-                    f"`output.keys` of the prompt {self.name}/{language} must be [{_KEY}], but is "
-                    f"{list(prompt.output_keys)} instead. The reply is read by that key."
+                    f"`output.keys` of the prompt {chosen.name} must be [{_KEY}], but is "
+                    f"{list(chosen.prompt.output_keys)} instead. The reply is read by that key."
                 )
-            self._loaded[language] = prompt
-        return self._loaded[language]
+            self._chosen[language] = chosen
+        return self._chosen[language]
 
 
 def _fenced(document: str) -> str:

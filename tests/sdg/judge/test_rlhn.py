@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prompts
-from sdg.errors import ConfigError
 from sdg.judge.rlhn import Rlhn, read_lists
 from sdg.llm import ChatRequest
 from tests.sdg.judge.asked import CASE, Answers, reply
@@ -147,11 +146,9 @@ def test_the_prompt_of_every_language_names_the_same_markers_and_keys(
     assert len(prompt.body.splitlines()) == len(english.body.splitlines())
 
 
-def test_a_language_without_a_prompt_is_refused_unless_another_is_named() -> None:
-    case = replace(CASE, query_language="deu-Latn")
+def test_a_language_without_a_prompt_is_judged_with_the_english_one() -> None:
+    case = replace(CASE, query_language="tha-Thai")
     answers = Answers(lambda request: reply(request.key, lists([1], [2, 3])))
-    with pytest.raises(ConfigError, match="prompt_language"):
-        JUDGE.judge([case], answers, 1)
-    german = Rlhn(engine="m", prompt_language="eng-Latn")
-    assert german.judge([case], answers, 1)[0].is_relevant
-    assert german.prompt_sha256("deu-Latn") == JUDGE.prompt_sha256("eng-Latn")
+    assert JUDGE.judge([case], answers, 1)[0].is_relevant
+    assert JUDGE.prompt_sha256("tha-Thai") == JUDGE.prompt_sha256("eng-Latn")
+    assert set(JUDGE.prompt_sha256("tha-Thai")) == {"rlhn/eng-Latn"}

@@ -263,15 +263,25 @@ def test_missing_documents_and_candidates_are_refused() -> None:
         )
 
 
-def test_a_language_without_a_prompt_is_refused_unless_another_is_named() -> None:
-    queries = queries_of(query_row("q1", query_language="deu-Latn"))
+def test_a_language_without_a_prompt_is_scored_with_the_english_one() -> None:
     candidates = candidates_of(candidates_row("q1", ["d1", "d2"]))
-    judge = Judge(_likes(-1.0, -2.0))
-    with pytest.raises(ConfigError, match="deu-Latn"):
-        relabel(queries, candidates, DOCUMENTS, RelabelConfig(scorers=LIKELIHOOD), judge)
-    scorers: Any = ({"scorer": "query_likelihood", "prompt_language": "eng-Latn"},)
-    relabel(queries, candidates, DOCUMENTS, RelabelConfig(scorers=scorers), judge)
-    assert len(judge.asked) == 2
+    settings = RelabelConfig(scorers=LIKELIHOOD)
+    asked = {}
+    for language in ("tha-Thai", "eng-Latn"):
+        judge = Judge(_likes(-1.0, -2.0))
+        queries = queries_of(query_row("q1", query_language=language))
+        relabel(queries, candidates, DOCUMENTS, settings, judge)
+        asked[language] = [request.prompt for request in judge.asked]
+    assert len(asked["tha-Thai"]) == 2
+    assert asked["tha-Thai"] == asked["eng-Latn"]
+
+
+def test_a_language_that_has_no_name_is_refused() -> None:
+    queries = queries_of(query_row("q1", query_language="qzz-Latn"))
+    candidates = candidates_of(candidates_row("q1", ["d1", "d2"]))
+    settings = RelabelConfig(scorers=LIKELIHOOD)
+    with pytest.raises(ConfigError, match="prompt_language"):
+        relabel(queries, candidates, DOCUMENTS, settings, Judge(_likes(-1.0, -2.0)))
 
 
 @pytest.mark.parametrize("scorers", [(), LIKELIHOOD * 2])

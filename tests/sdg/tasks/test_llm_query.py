@@ -180,15 +180,28 @@ def test_identity_changes_with_each_setting() -> None:
     assert len(identities) == len(variants)
 
 
-def test_check_names_a_language_without_prompts() -> None:
-    with pytest.raises(ConfigError, match=r"deu-Latn.*Add llm_query/deu-Latn\.md"):
-        COMPLETION.check("deu-Latn", "eng-Latn")
+def test_completion_never_shows_worked_examples_of_another_language() -> None:
+    with pytest.raises(ConfigError, match=r"tha-Thai.*Add llm_query/tha-Thai\.md"):
+        COMPLETION.check("tha-Thai", "eng-Latn")
+    with pytest.raises(ConfigError, match=r"tha-Thai.*Add llm_query/tha-Thai\.md"):
+        COMPLETION.check("eng-Latn", "tha-Thai")
 
 
 def test_chat_needs_no_prompt_in_the_language_of_the_document() -> None:
-    CHAT.check("deu-Latn", "eng-Latn")
-    with pytest.raises(ConfigError, match="deu-Latn"):
-        CHAT.check("eng-Latn", "deu-Latn")
+    assert CHAT.prompt_use(request("tha-Thai", "eng-Latn")).fallbacks == ()
+
+
+def test_chat_instructs_in_english_where_the_language_has_no_prompt_and_says_so() -> None:
+    asked = CHAT.render(request("eng-Latn", "tha-Thai"), {"text": "A footbridge."})
+    assert "Write the query in Thai, whatever the language" in asked.messages[0].text
+    use = CHAT.prompt_use(request("eng-Latn", "tha-Thai"))
+    assert use.names == "llm_query/eng-Latn"
+    assert use.fallbacks == ("llm_query: tha-Thai",)
+
+
+def test_chat_refuses_a_language_that_nobody_can_name() -> None:
+    with pytest.raises(ConfigError, match="qzz-Latn"):
+        CHAT.check("eng-Latn", "qzz-Latn")
 
 
 def test_check_refuses_more_worked_examples_than_the_files_hold() -> None:
