@@ -134,7 +134,7 @@ def test_a_document_cannot_leave_its_markers_nor_speak_as_another() -> None:
     assert text.count("<known_answer>") == 1
 
 
-@pytest.mark.parametrize("language", ["eng-Latn", "fra-Latn", "spa-Latn"])
+@pytest.mark.parametrize("language", prompts.languages("rlhn"))
 @pytest.mark.parametrize("task", ["rlhn", "graded"])
 def test_the_prompt_of_every_language_names_the_same_markers_and_keys(
     task: str, language: str
