@@ -14,6 +14,7 @@ from data_cards.privacy import publishable
 from data_cards.publication import Publication
 from flows.judged_audit import JudgedAuditConfig
 from flows.mining_presets import expand_preset
+from flows.prompt_fallbacks import PromptFallback, judging_fallbacks, planned_fallbacks
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
 from mining.mine import MiningConfig
@@ -106,6 +107,9 @@ class RunConfig(Part):
         generators: The LLMs, by the name that plan, relabel and judge refer to.
         variations: What is asked about accepted queries: paraphrases, documents written for them.
         written: What becomes of documents that an LLM wrote.
+        prompts_fallback: What asks in a language without a prompt file: "english", the English
+            instructions, which name the language, recorded and told in the card; "none" refuses to
+            run. Completions and their worked examples never fall back.
         gates: Rules on queries, in order; the first that rejects owns the row.
         retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
     """
@@ -123,6 +127,7 @@ class RunConfig(Part):
     plan: PlanConfig
     variations: tuple[Variation, ...] = ()
     written: WrittenConfig = WrittenConfig()
+    prompts_fallback: Literal["english", "none"] = "english"
     gates: tuple[AnyGate, ...] = ()
     duplicates: DuplicateQueriesConfig = DuplicateQueriesConfig()
     encoder: AnyEncoder
@@ -187,6 +192,24 @@ class RunConfig(Part):
                     "one of them an `alias`."
                 )
         return found
+    @model_validator(mode="after")
+    def _no_unwanted_fallback(self) -> RunConfig:
+        found = [] if self.prompts_fallback == "english" else self.prompt_fallbacks()
+        if found:
+            missing = sorted({f"{fallback.task}/{fallback.language}.md" for fallback in found})
+            raise ValueError(
+                f"`prompts_fallback` is 'none', so every language must have its prompts, but "
+                f"{', '.join(missing)} are missing. Add these files, choose other languages, or "
+                "set `prompts_fallback: english`"
+            )
+        return self
+
+    def prompt_fallbacks(self) -> list[PromptFallback]:
+        """Return where English instructions stand in for a missing prompt, each case once."""
+        languages = {q.queries for entry in self.plan.entries for q in entry.quotas}
+        scorers = self.relabel.scorers if self.relabel.enabled else ()
+        judged = judging_fallbacks(scorers, self.judge.everyone, languages)
+        return list(dict.fromkeys([*planned_fallbacks(self.plan), *judged]))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -12,6 +12,7 @@ from flows.mine_config import MineConfig
 from flows.mined import Mined, Others
 from flows.miners import recall_texts
 from flows.outcome import StageOutcome
+from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
 from sdg.shards import UNANSWERED
 
 _EMBED = {
@@ -29,7 +30,11 @@ _STAGES = ("documents_truncated", "queries_truncated", "pairs_unreadable", UNANS
 
 
 def facts_of(
-    config: MineConfig, mined: Mined, stages: Sequence[StageOutcome], negatives: pa.Table
+    config: MineConfig,
+    mined: Mined,
+    stages: Sequence[StageOutcome],
+    negatives: pa.Table,
+    languages: Sequence[str],
 ) -> Iterator[Fact]:
     """Yield fallbacks and notes.
 
@@ -38,9 +43,11 @@ def facts_of(
         mined: Its shards.
         stages: Its stages.
         negatives: NEGATIVES of the finished rows.
+        languages: Of their queries.
     """
     if config.description:
         yield Fact(kind="note", stage="pairs", text=config.description)
+    yield from fallback_facts(judging_fallbacks((), config.judge.everyone, languages))
     yield from _of_inputs(config, mined)
     yield from _of_miners(mined.others)
     for stage in stages:

@@ -123,6 +123,7 @@ def _describe(
     counted.append(records.stage_record("assemble", "queries", Counts(rows, rows)))
     documents = sum(shard.counts.kept for shard in [*mined.corpus, mined.added])
     settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
+    languages = tables.queries["query_language"].unique().to_pylist()
     return manifest.checked_manifest(
         {
             "name": config.title,
@@ -135,7 +136,7 @@ def _describe(
             "versions": package_versions(),
             "sources": list(_sources(config, mined)),
             "models": judge_models(config),
-            "prompts": judge_prompts(config, tables.queries["query_language"].unique().to_pylist()),
+            "prompts": judge_prompts(config, languages),
             "encoder": _encoder(config, space),
             "splits": config.assemble.splits,
             "stages": counted,
@@ -145,7 +146,7 @@ def _describe(
             ),
             "relabel": None,
             "judge": judge_of(config, mined.judged, stages),
-            "facts": list(facts_of(config, mined, stages, tables.negatives)),
+            "facts": list(facts_of(config, mined, stages, tables.negatives, languages)),
             "files": manifest.file_records(staging),
         }
     )

@@ -34,6 +34,7 @@ from flows.judge_records import judge_record, judge_rules, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
+from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
 from flows.stage_shards import CODE_VERSIONS
@@ -450,7 +451,7 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
     if config.relabel.enabled:
         for scorer in config.relabel.scorers:
             for language in set(parsed["query_language"].to_pylist()):
-                names.add(f"{scorer.name}/{scorer.language_for(language)}")
+                names.add(scorer.prompt_name(language))
     for judge in config.judge.everyone:
         for language in set(parsed["query_language"].to_pylist()):
             names.update(judge.prompt_sha256(language))
@@ -543,6 +544,7 @@ def _facts(
     facts = []
     if config.description:
         facts.append(records.Fact(kind="note", stage="plan", text=config.description))
+    facts += fallback_facts(config.prompt_fallbacks())
     for shard in finished.embedded:
         if shard.facts.get("truncated"):
             text = f"{shard.facts['truncated']} documents were cut at the encoder's longest input."

@@ -18,6 +18,7 @@ from flows.decontamination import decontamination_record, identity_of_sets, join
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.outcome import StageOutcome
+from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.publish import FinalTables, package_versions
 from flows.relabel_config import ExistingRowsConfig
@@ -136,7 +137,11 @@ def describe_relabelled(
             "decontamination": joined_records(
                 source.decontamination, decontamination_record(config.decontaminate, stages)
             ),
-            "facts": (*source.facts, *_facts(stages, names)),
+            "facts": (
+                *source.facts,
+                *_prompt_facts(existing, finished, names),
+                *_facts(stages, names),
+            ),
             "files": manifest.file_records(staging),
         }
     )
@@ -176,7 +181,7 @@ def _prompts(existing: Existing, finished: FinishedRows) -> list[records.PromptR
         for judge in config.judge.everyone:
             names.update(judge.prompt_sha256(language))
         for scorer in config.relabel.scorers if config.relabel.enabled else ():
-            names.add(f"{scorer.name}/{scorer.language_for(language)}")
+            names.add(scorer.prompt_name(language))
     found = [*existing.manifest.prompts, *prompt_records(names)]
     return sorted({(p.path, p.sha256): p for p in found}.values(), key=lambda p: (p.path, p.sha256))
 
@@ -248,6 +253,16 @@ def _relabel(
         queries=own.get("queries_judged", 0),
         changed=own.get("positives_changed", 0),
     )
+
+
+def _prompt_facts(
+    existing: Existing, finished: FinishedRows, names: Mapping[str, str]
+) -> list[records.Fact]:
+    config = existing.config
+    languages = concat(finished.given, "kept", QUERIES)["query_language"].to_pylist()
+    scorers = config.relabel.scorers if config.relabel.enabled else ()
+    facts = fallback_facts(judging_fallbacks(scorers, config.judge.everyone, languages))
+    return [fact.model_copy(update={"stage": names[fact.stage]}) for fact in facts]
 
 
 def _facts(stages: Sequence[StageOutcome], names: Mapping[str, str]) -> list[records.Fact]:

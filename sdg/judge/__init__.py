@@ -120,6 +120,10 @@ class Judge(Plugin):
         """Return how many requests one query with so many candidates costs at most."""
         return num_candidates
 
+    def language_for(self, query_language: str) -> str:
+        """Return the language whose prompt is wanted for a query; a fallback may be used for it."""
+        return query_language
+
     def prompt_sha256(self, query_language: str) -> dict[str, str]:  # noqa: ARG002 - none here
         """Return "task/language" -> hash of the prompts used for a query's language."""
         return {}

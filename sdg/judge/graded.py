@@ -63,6 +63,10 @@ class Graded(Judge):
         """Return one reply, or four scores, per candidate."""
         return num_candidates * (1 if self.method == "chat" else len(GRADES))
 
+    def language_for(self, query_language: str) -> str:
+        """Return the language whose prompt is wanted for a query."""
+        return self.prompt_language or query_language
+
     def prompt_sha256(self, query_language: str) -> dict[str, str]:
         """Return the hash of the one prompt used for a language."""
         wording = self._wording(query_language)
@@ -140,7 +144,7 @@ class Graded(Judge):
         )
 
     def _wording(self, query_language: str) -> prompts.Prompt:
-        return load_wording(self.name, self.prompt_language or query_language)
+        return load_wording(self.name, self.language_for(query_language))
 
 
 def _name(case: Case, candidate: Candidate) -> str:

@@ -54,6 +54,10 @@ class Rlhn(Judge):
         """Return one: a query is one call whatever it has to show."""
         return int(num_candidates > 0)
 
+    def language_for(self, query_language: str) -> str:
+        """Return the language whose prompt is wanted for a query."""
+        return self.prompt_language or query_language
+
     def prompt_sha256(self, query_language: str) -> dict[str, str]:
         """Return the hash of the one prompt used for a language."""
         wording = self._wording(query_language)
@@ -89,7 +93,7 @@ class Rlhn(Judge):
         )
 
     def _wording(self, query_language: str) -> prompts.Prompt:
-        return load_wording(self.name, self.prompt_language or query_language)
+        return load_wording(self.name, self.language_for(query_language))
 
 
 def read_lists(text: str, num_documents: int) -> tuple[list[bool | None], list[str]]:

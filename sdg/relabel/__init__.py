@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from sdg.llm import Score, ScoreRequest
 from sdg.part import Plugin
+from sdg.prompt_choice import choose_prompt
 from sdg.registry import Registry
 
 
@@ -62,6 +63,14 @@ class Scorer(Plugin):
     def language_for(self, query_language: str) -> str:
         """Return the language whose prompt is used for a query."""
         return self.prompt_language or query_language
+
+    def prompt_name(self, query_language: str) -> str:
+        """Return `<task>/<language>` of the prompt file: the English one where there is no other.
+
+        Raises:
+            ConfigError: If there is none at all, or it is damaged.
+        """
+        return choose_prompt(self.name, self.language_for(query_language)).name
 
     @abstractmethod
     def requests(self, pair: Pair) -> Sequence[ScoreRequest]:
