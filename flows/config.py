@@ -192,6 +192,7 @@ class RunConfig(Part):
                     "one of them an `alias`."
                 )
         return found
+
     @model_validator(mode="after")
     def _no_unwanted_fallback(self) -> RunConfig:
         found = [] if self.prompts_fallback == "english" else self.prompt_fallbacks()

@@ -21,7 +21,7 @@ from pydantic import PrivateAttr
 
 import prompts as prompt_files
 from sdg.errors import ConfigError
-from sdg.ids import canonical_json, fingerprint, normalise_text, seed_for
+from sdg.ids import canonical_json, normalise_text, seed_for
 from sdg.language_names import english_name
 from sdg.llm import Candidate, ChatRequest, Message, Sampling
 from sdg.prompt_choice import FALLBACK_LANGUAGE, ChosenPrompt, choose_prompt
@@ -187,10 +187,8 @@ class PromptedTask(LlmTask):
 
     def prompt_use(self, request: Mapping[str, Any]) -> PromptUse:
         """Return the files of all questions."""
-        used = [self._prompt(step, request) for step in (*range(self.num_preparations), None)]
-        names = "+".join(chosen.name for chosen in used)
-        hashes = [chosen.prompt.sha256 for chosen in used]
-        return PromptUse(names, hashes[0] if len(hashes) == 1 else fingerprint(hashes))
+        steps = (*range(self.num_preparations), None)
+        return PromptUse.of([self._prompt(step, request) for step in steps])
 
     def prepare(
         self,
