@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +19,7 @@ from flows.prompt_fallbacks import PromptFallback, judging_fallbacks, planned_fa
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
 from mining.mine import MiningConfig
+from mining.pair_rules import PAIR_RULES, PairRule
 from sdg.assemble import AssembleConfig
 from sdg.cell_yield import CellYieldConfig
 from sdg.corpus import CorpusConfig
@@ -53,6 +55,7 @@ AnyReader = Annotated[Reader, *_plugin(READERS)]
 AnyEngine = Annotated[Engine, *_plugin(ENGINES)]
 AnyGate = Annotated[Gate, *_plugin(GATES)]
 AnyEncoder = Annotated[Encoder, *_plugin(ENCODERS)]
+AnyPairRule = Annotated[PairRule, *_plugin(PAIR_RULES)]
 AnyIndex = Annotated[Index, *_plugin(INDEXES)]
 
 
@@ -93,6 +96,10 @@ class ScheduleConfig(Part):
     timezone: str = "UTC"
 
 
+def _is_empty(rules: Sequence[object]) -> bool:
+    return not rules
+
+
 class RunConfig(Part):
     """Everything that decides a data set.
 
@@ -112,6 +119,8 @@ class RunConfig(Part):
             run. Completions and their worked examples never fall back.
         gates: Rules on queries, in order; the first that rejects owns the row.
         retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
+        pair_rules: Rules on queries that need vectors or the whole run, in order; none by default,
+            and then there is no such stage. They run before `round_trip`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -133,6 +142,8 @@ class RunConfig(Part):
     encoder: AnyEncoder
     index: AnyIndex = Field(default={"index": "auto"}, validate_default=True)
     retrieve_depth: int = Field(default=100, ge=1)
+    # Not written where there are none: what such a run publishes is as it was without the key.
+    pair_rules: tuple[AnyPairRule, ...] = Field(default=(), exclude_if=_is_empty)
     round_trip: RoundTripConfig = RoundTripConfig()
     cell_yield: CellYieldConfig = CellYieldConfig()
     relabel: RelabelConfig
@@ -211,6 +222,18 @@ class RunConfig(Part):
         scorers = self.relabel.scorers if self.relabel.enabled else ()
         judged = judging_fallbacks(scorers, self.judge.everyone, languages)
         return list(dict.fromkeys([*planned_fallbacks(self.plan), *judged]))
+
+    @model_validator(mode="after")
+    def _pair_rules_judge_tasks(self) -> RunConfig:
+        planned = sorted(self.tasks())
+        for place, rule in enumerate(self.pair_rules):
+            for pattern in rule.tasks:
+                if not any(fnmatchcase(task, pattern) for task in planned):
+                    raise ValueError(
+                        f"`pair_rules.{place}.tasks` must name tasks of the plan, but {pattern!r} "
+                        f"is none (planned: {', '.join(planned)}). Correct the name."
+                    )
+        return self
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -34,10 +34,11 @@ from flows.judge_records import judge_record, judge_rules, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
+from flows.pair_stages import NOT_JUDGED_BY
 from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
-from flows.stage_shards import CODE_VERSIONS
+from flows.stage_shards import CODE_VERSIONS, OPTIONAL_CODE_VERSIONS
 from mining.encoders import Encoder
 from mining.indexes import Index
 from mining.mine import MiningConfig
@@ -143,7 +144,7 @@ def run_fingerprint(config: RunConfig) -> str:
         {
             "settings": settings,
             "pairmill": importlib.metadata.version("pairmill"),
-            "code": CODE_VERSIONS,
+            "code": {**CODE_VERSIONS, **_optional_code(config)},
             "sources": [source.content_identity() for source in config.sources],
             "prompts": prompt_hashes(),
             "tasks": {name: task.identity() for name, task in config.tasks().items()},
@@ -158,6 +159,12 @@ def run_fingerprint(config: RunConfig) -> str:
             "decontaminate": identity_of_sets(config.decontaminate),
         }
     )
+
+
+def _optional_code(config: RunConfig) -> dict[str, int]:
+    """Return the code versions of the optional stages that this run has."""
+    asked = {"pair_rules": bool(config.pair_rules)}
+    return {stage: OPTIONAL_CODE_VERSIONS[stage] for stage, is_asked in asked.items() if is_asked}
 
 
 def current_outcome(config: RunConfig, directory: Path) -> RunOutcome | None:
@@ -572,4 +579,18 @@ def _facts(
             if stage.counts.extra.get(name):
                 text = f"{name}: {stage.counts.extra[name]}."
                 facts.append(records.Fact(kind="fallback", stage=stage.name, text=text))
-    return facts
+    return facts + _not_judged(stages)
+
+
+def _not_judged(stages: Sequence[StageOutcome]) -> list[records.Fact]:
+    """Return what pair rules had too little to judge by."""
+    return [
+        records.Fact(
+            kind="note",
+            stage=stage.name,
+            text=f"{name}: {count} candidates, too few of their kind; they went on.",
+        )
+        for stage in stages
+        for name, count in stage.counts.extra.items()
+        if name.startswith(NOT_JUDGED_BY)
+    ]

@@ -17,6 +17,7 @@ from flows.config import RunConfig
 from flows.decontamination import QUERY_STAGE
 from flows.generation_stages import preparing_generator
 from flows.miners import has_approximate_index
+from flows.pair_stages import Asked as PairsAsked
 from flows.planning import slices
 from flows.run import Run
 from flows.variation_stages import requests_that
@@ -178,7 +179,8 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     if has_approximate_index(config):
         recall = run.once(tasks.measure_recall, space, config, found, documents)
 
-    calls = [(space, config, q, c, documents) for q, c in zip(unique, found, strict=True)]
+    paired = _apply_pair_rules(place, PairsAsked(unique, found, documents, [*before, *generated]))
+    calls = [(space, config, q, c, documents) for q, c in zip(paired, found, strict=True)]
     passed = run.stage("round_trip", "candidates", tasks.round_trip, calls)
 
     low = run.once(tasks.find_low_yield, space, config, generated, passed, verdicts)
@@ -255,6 +257,16 @@ def _keep_written(
     run.add(WRITE, "links", [checked])
     calls = [(space, WRITTEN_STAGE, checked, s) for s in queries]
     return run.stage(WRITTEN_STAGE, "candidates", tasks.carry_out, calls), [checked]
+
+
+def _apply_pair_rules(place: Place, asked: PairsAsked) -> list[Shard]:
+    """Run the rules that see all queries, if there are any; else hand on the queries."""
+    run, config, space = place.run, place.config, place.space
+    if not config.pair_rules:
+        return asked.queries
+    verdicts = run.once(tasks.judge_pairs, space, config, asked, f"{place.prefix}verdicts")
+    calls = [(space, verdicts, shard) for shard in asked.queries]
+    return run.stage("pair_rules", "candidates", tasks.apply_pair_rules, calls)
 
 
 def _preparations(by_name: Any, requests: pa.Table) -> int:  # noqa: ANN401 - label -> task

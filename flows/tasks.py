@@ -23,6 +23,7 @@ from flows import (
     judging,
     miners,
     mining_stages,
+    pair_stages,
     query_stages,
     relabel_rows,
     variation_stages,
@@ -52,6 +53,8 @@ find_equal_queries = _task(query_stages.find_run_duplicates, "find-equal-queries
 carry_out = _task(query_stages.carry_out, "carry-out")
 embed = _task(mining_stages.embed_corpus, "embed")
 retrieve = _task(mining_stages.retrieve_shard, "retrieve")
+judge_pairs = _task(pair_stages.judge_run_pairs, "judge-pairs")
+apply_pair_rules = _task(pair_stages.apply_pair_rules, "apply-pair-rules")
 round_trip = _task(query_stages.round_trip_shard, "round-trip")
 find_low_yield = _task(query_stages.find_low_yield, "find-low-yield")
 plan_variations = _task(variation_stages.plan_variations_shard, "plan-variations")
