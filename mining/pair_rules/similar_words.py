@@ -140,10 +140,12 @@ def _first_twins(
 
 
 def _sets(texts: pl.Series, run: int) -> WordSets:
-    starts, hashes = [np.zeros(1, np.int64)], [np.empty(0, np.uint64)]
+    sizes, hashes = [np.zeros(1, np.int64)], [np.empty(0, np.uint64)]
     for first in range(0, len(texts), _TEXTS):
         words = split_words(texts[first : first + _TEXTS].to_arrow()).list.join(" ")
         found = sets_of_keys(words.to_arrow().cast(pa.large_string()), run)
-        hashes.append(found.hashes)
-        starts.append(found.starts[1:] + starts[-1][-1])
-    return WordSets(np.concatenate(starts), np.concatenate(hashes))
+        # A text without words still has one run, of no characters.
+        is_blank = (words == "").to_numpy() & (np.diff(found.starts) > 0)
+        hashes.append(np.delete(found.hashes, found.starts[:-1][is_blank]))
+        sizes.append(np.diff(found.starts) - is_blank)
+    return WordSets(np.cumsum(np.concatenate(sizes)), np.concatenate(hashes))
