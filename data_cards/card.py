@@ -14,7 +14,7 @@ from data_cards.card_evidence import evidence_facts
 from data_cards.escape import Trusted, code, embedded_markdown, escape_markdown, printable
 from data_cards.evidence import Evidence
 from data_cards.manifest import DataSetManifest
-from data_cards.records import AgreementRecord, Cell
+from data_cards.records import AgreementRecord, Cell, ReviewerRecord
 from data_cards.responsible_ai import NOBODY_ASSESSED, NOBODY_PROMISED, PERSONAL_DATA
 from data_cards.statistics import DataSetStatistics, Quantiles, RowCount
 from sdg.errors import ContractError
@@ -125,7 +125,7 @@ def _configs(manifest: DataSetManifest) -> list[dict[str, Any]]:
     if splits:
         files = [{"split": split, "path": layout.data_glob(split)} for split in splits]
         configs.append({"config_name": layout.DEFAULT_CONFIG, "data_files": files, "default": True})
-    for folder in (layout.CORPUS, layout.REJECTED, layout.MINERS):
+    for folder in (layout.CORPUS, layout.REJECTED, layout.MINERS, layout.REVIEWS):
         if any(path.startswith(f"{folder}/") for path in manifest.files):
             files = [{"split": folder, "path": f"{folder}/*.parquet"}]
             configs.append({"config_name": folder, "data_files": files})
@@ -189,7 +189,12 @@ def _facts(
     return {
         "manifest": manifest,
         "statistics": statistics,
-        "layout": {"corpus": layout.CORPUS, "rejected": layout.REJECTED, "data": layout.DATA},
+        "layout": {
+            "corpus": layout.CORPUS,
+            "rejected": layout.REJECTED,
+            "data": layout.DATA,
+            "reviews": layout.REVIEWS,
+        },
         "languages": sorted({entry.query_language for entry in counts}),
         "composition": _composition(counts),
         "splits": _splits(manifest, counts),
@@ -217,6 +222,7 @@ def _facts(
         ],
         "relabelled": _relabelled(manifest),
         **_judged(manifest),
+        "reviewed": _reviewed(manifest),
         "unreviewed": sorted({p.language for p in manifest.prompts if p.reviewed_by is None}),
         "fallbacks": [fact for fact in manifest.facts if fact.kind == "fallback"],
         "problems": [fact for fact in manifest.facts if fact.kind == "problem"],
@@ -269,6 +275,13 @@ def _relabelled(manifest: DataSetManifest) -> Share | None:
     if manifest.relabel is None:
         return None
     return Share(manifest.relabel.changed, manifest.relabel.queries)
+
+
+def _reviewed(manifest: DataSetManifest) -> list[tuple[ReviewerRecord, Share]]:
+    """Return each reviewer with the share of pairs that stopped there."""
+    record = manifest.review
+    reviewers = () if record is None else record.reviewers
+    return [(r, Share(r.rejected, r.asked)) for r in reviewers]
 
 
 def _judged(manifest: DataSetManifest) -> dict[str, Any]:

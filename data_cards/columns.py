@@ -59,6 +59,12 @@ _MINER = {
     "rank": "Rank from 0 in the miner's own list.",
     "score": "In the miner's own scale; higher is nearer.",
 }
+_REVIEW = {
+    "reviewer": "Its place in the list and its name.",
+    "criterion": "What was judged; empty where the review could not be read.",
+    "review_score": "On the reviewer's own scale, higher is better; null if it could not be read.",
+    "failure": "Why it could not be read; empty if it could.",
+}
 _PAIR = {
     "positive": "The target's sentence.",
     "positive_language": "Its language.",
@@ -66,4 +72,4 @@ _PAIR = {
     "cosine": "Of the two vectors.",
 }
 
-MEANINGS: dict[str, str] = {**_ROW, **_DOCUMENT, **_REJECTION, **_MINER, **_PAIR}
+MEANINGS: dict[str, str] = {**_ROW, **_DOCUMENT, **_REJECTION, **_MINER, **_REVIEW, **_PAIR}

@@ -14,12 +14,19 @@ DATA = "data"
 CORPUS = "corpus"
 REJECTED = "rejected"
 MINERS = "miners"  # what each miner said about a row's documents; only if there are several
+REVIEWS = "reviews"  # what each reviewer said of a row; only if there was one
 AUDIT = "audit"
 METRICS = "metrics.json"  # in AUDIT
 PROBE = "probe.json"  # in AUDIT
 WORK = ".work"  # what resume needs; never published, safe to delete
 
-PUBLISHED_FOLDERS = (DATA, CORPUS, REJECTED, MINERS)  # their files are listed in the manifest
+PUBLISHED_FOLDERS = (
+    DATA,
+    CORPUS,
+    REJECTED,
+    MINERS,
+    REVIEWS,
+)  # their files are listed in the manifest
 DESCRIPTIONS = (CARD, CROISSANT)  # rendered from manifest and files
 DEFAULT_CONFIG = DATA  # the Hugging Face configuration that `load_dataset(DIR)` gives
 

@@ -27,6 +27,7 @@ from data_cards.records import (
     ModelRecord,
     PromptRecord,
     RelabelRecord,
+    ReviewRecord,
     Sha256,
     SourceRecord,
     StageRecord,
@@ -62,9 +63,10 @@ class DataSetManifest(Part):
         mining: Rules and drops.
         relabel: Null if positives were not relabelled.
         judge: Null if negatives were not judged.
+        review: Null if nobody reviewed the pairs.
         decontamination: Null if nothing was kept out.
         facts: Fallbacks, known problems, notes.
-        files: Path -> checksum of every file in data/, corpus/, rejected/ and miners/.
+        files: Path -> checksum of every file in data/, corpus/, rejected/, miners/ and reviews/.
     """
 
     format_version: Literal["0.1.0"] = "0.1.0"
@@ -86,6 +88,7 @@ class DataSetManifest(Part):
     mining: MiningRecord
     relabel: RelabelRecord | None
     judge: JudgeRecord | None = None
+    review: ReviewRecord | None = None
     decontamination: DecontaminationRecord | None = None
     facts: tuple[Fact, ...]
     files: dict[str, FileRecord]

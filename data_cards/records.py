@@ -72,7 +72,7 @@ class ModelRecord(Part):
     """An LLM that took part.
 
     Attributes:
-        role: "generate", "relabel", "judge".
+        role: "generate", "review", "relabel", "judge".
         name: As in the column `generator`.
         revision: What pins the weights.
         engine: Registered name of the engine.
@@ -298,6 +298,63 @@ class JudgeRecord(Part):
                 f"{self.pairs_unreadable}."
             )
         return self
+
+
+class CriterionRecord(Part):
+    """What a reviewer said of finished rows by one criterion.
+
+    Attributes:
+        criterion: Its name.
+        rows: Finished rows with a score.
+        mean: Of the scores; null without any.
+        lowest: Of the scores; null without any.
+    """
+
+    criterion: str
+    rows: Count
+    mean: float | None
+    lowest: float | None
+
+
+class ReviewerRecord(Part):
+    """What one reviewer did.
+
+    Attributes:
+        reviewer: Place in the list and name.
+        engine: Configured engine that was asked.
+        settings: What decided.
+        asked: Pairs it was asked about.
+        rejected: Of these, pairs that stopped here.
+        unreadable_kept: Of these, pairs that went on although no review could be read.
+        criteria: What it said of the finished rows.
+    """
+
+    reviewer: str
+    engine: str
+    settings: dict[str, JsonValue]
+    asked: Count
+    rejected: Count
+    unreadable_kept: Count
+    criteria: tuple[CriterionRecord, ...]
+
+    @model_validator(mode="after")
+    def _check_asked(self) -> ReviewerRecord:
+        if self.rejected + self.unreadable_kept > self.asked:
+            raise ValueError(
+                f"`review.rejected` and `unreadable_kept` must be at most `asked` ({self.asked}) "
+                f"together, but are {self.rejected} and {self.unreadable_kept}."
+            )
+        return self
+
+
+class ReviewRecord(Part):
+    """How pairs were reviewed before mining.
+
+    Attributes:
+        reviewers: In the order in which they were asked.
+    """
+
+    reviewers: tuple[ReviewerRecord, ...]
 
 
 class EvaluationSetRecord(Part):

@@ -95,6 +95,11 @@ def _annotation(manifest: DataSetManifest) -> list[str]:
         f"{p.reviewed_by or 'nobody'}."
         for p in manifest.prompts
     ]
+    for reviewer in manifest.review.reviewers if manifest.review else ():
+        told.append(
+            f"Reviewer {reviewer.reviewer}, engine {reviewer.engine}, read {reviewer.asked:,} "
+            f"pairs before mining and stopped {reviewer.rejected:,}."
+        )
     record = manifest.judge
     if record is not None:
         told.append(

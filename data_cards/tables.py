@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from data_cards import layout
 from sdg.assemble import CORPUS
-from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS
+from sdg.schemas import EXAMPLES, MINER_SCORES, REJECTIONS, REVIEWS
 
 
 class PublishedTable(NamedTuple):
@@ -34,4 +34,5 @@ TABLES = {
         REJECTIONS, "Every row that stopped on the way, with stage and reason."
     ),
     layout.MINERS: PublishedTable(MINER_SCORES, "What each miner said about a row's documents."),
+    layout.REVIEWS: PublishedTable(REVIEWS, "What each reviewer said of a row, by criterion."),
 }

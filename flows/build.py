@@ -166,6 +166,7 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         plan=asked.planned,
         generated=asked.generated,
         queries=queries,
+        reviewed=queries if config.review else [],
         positives=judged.positives,
         negatives=judged.negatives,
         rejecting=[shard for shards in stages for shard in shards],

@@ -34,6 +34,7 @@ from sdg.part import Part, Plugin
 from sdg.plan import PlanConfig
 from sdg.registry import Registry
 from sdg.relabel.positives import RelabelConfig
+from sdg.review import REVIEWERS, Reviewer
 from sdg.round_trip import RoundTripConfig
 from sdg.tasks import Task
 from sdg.variations import Variation
@@ -54,6 +55,7 @@ def _plugin(registry: Registry[Any]) -> Any:  # noqa: ANN401 - a pydantic annota
 AnyReader = Annotated[Reader, *_plugin(READERS)]
 AnyEngine = Annotated[Engine, *_plugin(ENGINES)]
 AnyGate = Annotated[Gate, *_plugin(GATES)]
+AnyReviewer = Annotated[Reviewer, *_plugin(REVIEWERS)]
 AnyEncoder = Annotated[Encoder, *_plugin(ENCODERS)]
 AnyPairRule = Annotated[PairRule, *_plugin(PAIR_RULES)]
 AnyIndex = Annotated[Index, *_plugin(INDEXES)]
@@ -121,6 +123,8 @@ class RunConfig(Part):
         retrieve_depth: Candidates kept per query; 100 is E5-Mistral's.
         pair_rules: Rules on queries that need vectors or the whole run, in order; none by default,
             and then there is no such stage. They run before `round_trip`.
+        review: LLMs that read the pairs which every rule kept, in order; () asks nobody, and the
+            stage is left out of the run.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -146,6 +150,7 @@ class RunConfig(Part):
     pair_rules: tuple[AnyPairRule, ...] = Field(default=(), exclude_if=_is_empty)
     round_trip: RoundTripConfig = RoundTripConfig()
     cell_yield: CellYieldConfig = CellYieldConfig()
+    review: tuple[AnyReviewer, ...] = ()
     relabel: RelabelConfig
     mining: MiningConfig = MiningConfig()
     judge: JudgeConfig = JudgeConfig()
@@ -160,6 +165,7 @@ class RunConfig(Part):
         wanted = self.writers
         if self.relabel.enabled:
             wanted.add(self.relabel.engine)
+        wanted.update(reviewer.engine for reviewer in self.review)
         wanted.update(self.judge.engines)
         wanted.update(self.audit.judge.engines)
         for name in sorted(wanted - set(self.generators)):
@@ -168,6 +174,9 @@ class RunConfig(Part):
                 f"each generator that is used must be listed under `generators`, but {name!r} is "
                 f"not (listed: {known}). Add it there, or correct the name."
             )
+        for reviewer in self.review:
+            for language in sorted(self._languages_read_by(reviewer)):
+                reviewer.wording(language)
         own = f"dense:{self.encoder.name}"
         if own in [miner.source for miner in self.mining.miners]:
             raise ValueError(
@@ -234,6 +243,16 @@ class RunConfig(Part):
                         f"is none (planned: {', '.join(planned)}). Correct the name."
                     )
         return self
+
+    def _languages_read_by(self, reviewer: Reviewer) -> set[str]:
+        """Return the query languages of the planned tasks that a reviewer is asked about."""
+        return {
+            quota.queries
+            for entry in self.plan.entries
+            if entry.generator or not reviewer.generated_only
+            if any(fnmatchcase(entry.task.label, glob) for glob in reviewer.tasks)
+            for quota in entry.quotas
+        }
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

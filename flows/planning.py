@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -53,6 +54,7 @@ class Estimate:
         scores: Likelihoods asked for when relabelling, at most.
         judge_requests: Asked for when judging, at most; those a later judge of a cascade is spared
             are counted.
+        review_requests: Asked of reviewers of pairs, at most: as if every candidate came so far.
         tokens_per_second: The rate assumed for what LLMs write.
         generation_seconds: Tokens written at that rate.
         vector_bytes: Disk for vectors of 768 dimensions, float32.
@@ -63,6 +65,7 @@ class Estimate:
     requests: int
     scores: int
     judge_requests: int
+    review_requests: int
     tokens_per_second: float
     generation_seconds: float
     vector_bytes: int
@@ -77,10 +80,16 @@ class Estimate:
             f"documents to embed: {self.documents:,} (up to {self.vector_bytes / 2**20:,.0f} MiB)",
             f"likelihoods to score when relabelling: at most {self.scores:,}",
             f"requests to judges of negatives: at most {self.judge_requests:,}",
+            *self._reviews(),
             f"writing takes about {self.generation_seconds:,.0f} s at "
             f"{self.tokens_per_second:,.0f} tokens/s (measured with the demo's model on two CPU "
             "cores; a GPU server writes one or two orders of magnitude faster)",
         ]
+
+    def _reviews(self) -> list[str]:
+        if not self.review_requests:
+            return []
+        return [f"requests to reviewers of pairs: at most {self.review_requests:,}"]
 
 
 def plan_shard(space: Workspace, config: RunConfig, documents: list[Shard]) -> Shard:
@@ -169,9 +178,20 @@ def estimate_run(config: RunConfig, plan: Shard, documents: list[Shard]) -> Esti
         requests=len(requests),
         scores=scores,
         judge_requests=config.judge.requests_at_most(sum(row.candidates for row in rows)),
+        review_requests=_review_requests(config, rows),
         tokens_per_second=_CPU_TOKENS_PER_SECOND,
         generation_seconds=written / _CPU_TOKENS_PER_SECOND,
         vector_bytes=total * _VECTOR_BYTES,
+    )
+
+
+def _review_requests(config: RunConfig, rows: Sequence[PlanRow]) -> int:
+    return sum(
+        row.candidates
+        for row in rows
+        for reviewer in config.review
+        if row.generator or not reviewer.generated_only
+        if any(fnmatchcase(row.task, glob) for glob in reviewer.tasks)
     )
 
 

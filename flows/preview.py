@@ -24,6 +24,7 @@ from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
 from sdg.errors import DataError
+from sdg.shards import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Previewed:
 
     Attributes:
         stages: Of the small run.
-        rows: Finished: query, positive, negatives, scores, prompt.
+        rows: Finished: query, positive, negatives, scores, prompt, what reviewers said.
         rejected: A few rejections of the stages after the plan.
     """
 
@@ -113,7 +114,11 @@ def _preview(config: RunConfig, space: Workspace, count: int) -> Previewed:
 def _finished_rows(finished: Finished, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     documents = resources.Documents([s.folder / "kept.parquet" for s in finished.documents])
-    for queries, negatives in zip(finished.queries, finished.negatives, strict=True):
+    reviewed = finished.reviewed or [None] * len(finished.queries)
+    for queries, negatives, reviews in zip(
+        finished.queries, finished.negatives, reviewed, strict=True
+    ):
+        said = _reviews_by_query(reviews)
         by_id = {row["query_id"]: row for row in queries.table("kept").to_pylist()}
         kept = negatives.table("kept")
         wanted = [i for ids in kept["negative_ids"].to_pylist() for i in ids]
@@ -133,9 +138,27 @@ def _finished_rows(finished: Finished, count: int) -> list[dict[str, Any]]:
                     "negatives": [texts[i] for i in row["negative_ids"]],
                     "negative_scores": row["negative_scores"],
                     "negative_ranks": row["negative_ranks"],
+                    "reviews": said.get(row["query_id"], []),
                 }
             )
     return rows
+
+
+def _reviews_by_query(reviewed: Shard | None) -> dict[str, list[dict[str, Any]]]:
+    """Return what reviewers said, by query."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in [] if reviewed is None else reviewed.table("reviews").to_pylist():
+        found.setdefault(line.pop("query_id"), []).append(line)
+    return found
+
+
+def _review_lines(reviews: list[dict[str, Any]]) -> list[str]:
+    """Return one line per reviewer: its scores, or why there are none."""
+    said: dict[str, list[str]] = {}
+    for line in reviews:
+        text = line["failure"] or f"{line['criterion']} {line['review_score']:g}"
+        said.setdefault(line["reviewer"], []).append(text)
+    return [f"  review    {reviewer}  {', '.join(texts)}" for reviewer, texts in said.items()]
 
 
 def _spread(rejected: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -186,6 +209,7 @@ def print_preview(previewed: Previewed, console: Console) -> None:
         lines += [
             f"  negative  {score:.3f}  rank {rank:>3}  {t[:150]}" for t, score, rank in scored
         ]
+        lines += _review_lines(row["reviews"])
         console.print(show.printable("\n".join(lines)), markup=False, highlight=False)
     for row in previewed.rejected:
         text = (

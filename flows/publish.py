@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from flows.pair_stages import NOT_JUDGED_BY
 from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
+from flows.reviewing import review_record, review_sampling, reviewed_languages, reviews_of
 from flows.stage_shards import CODE_VERSIONS, OPTIONAL_CODE_VERSIONS
 from mining.encoders import Encoder
 from mining.indexes import Index
@@ -56,6 +57,7 @@ from sdg.schemas import (
     QUERIES,
     REJECTIONS,
     REQUESTS,
+    REVIEWS,
 )
 from sdg.shards import UNANSWERED, Counts, Shard
 from sdg.variations import Variation
@@ -94,7 +96,7 @@ class Finished(NamedTuple):
         documents: deduplicate.
         plan: plan, and the plan of variations; tables "kept" (REQUESTS) and "rejected".
         generated: generate.
-        queries: cell_yield, the rows that mining was given.
+        queries: cell_yield or, if there is one, review: the rows that mining was given.
         positives: relabel.
         negatives: mine.
         rejecting: Every shard with a table "rejected", in the order of the flow.
@@ -105,6 +107,7 @@ class Finished(NamedTuple):
         judged: judge; tables "grades" and "judgments" beside those of positives and negatives.
         agreement: The second opinion, if one was asked for.
         written: Documents that an LLM wrote, their links, and what was not good enough.
+        reviewed: review, if there is one; table "reviews" beside those of a stage.
     """
 
     pieces: Sequence[Shard]
@@ -122,6 +125,7 @@ class Finished(NamedTuple):
     judged: Sequence[Shard] = ()
     agreement: Shard | None = None
     written: Sequence[Shard] = ()
+    reviewed: Sequence[Shard] = ()
 
 
 def run_fingerprint(config: RunConfig) -> str:
@@ -133,6 +137,7 @@ def run_fingerprint(config: RunConfig) -> str:
     used = config.writers
     if config.relabel.enabled:
         used.add(config.relabel.engine)
+    used.update(reviewer.engine for reviewer in config.review)
     used.update(config.judge.engines)
     settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
     settings.pop("generators")
@@ -155,6 +160,7 @@ def run_fingerprint(config: RunConfig) -> str:
             "encoder": [config.encoder.identity(), held(config.encoder).revision()],
             "index": config.index.identity(),
             "miners": miners_identity(config),
+            "reviewers": [reviewer.identity() for reviewer in config.review],
             "judges": judges_identity(config.judge, config.generators, []),
             "decontaminate": identity_of_sets(config.decontaminate),
         }
@@ -257,6 +263,7 @@ class FinalTables(NamedTuple):
     rejections: pa.Table
     grades: pa.Table
     miners: pa.Table = MINER_SCORES.empty_table()
+    reviews: pa.Table = REVIEWS.empty_table()
 
 
 def _final_tables(finished: Finished) -> FinalTables:
@@ -273,7 +280,8 @@ def _final_tables(finished: Finished) -> FinalTables:
     links = concat(finished.written, "links", LINKS)
     grades = grades_of(links, concat(finished.judged, "grades", GRADES))
     miners = miner_scores(finished.proposed, negatives)
-    return FinalTables(queries, positives, negatives, rejections, grades, miners)
+    reviews = reviews_of(finished.reviewed, ids)
+    return FinalTables(queries, positives, negatives, rejections, grades, miners, reviews)
 
 
 def only(table: pa.Table, ids: pa.Array) -> pa.Table:
@@ -284,7 +292,7 @@ def only(table: pa.Table, ids: pa.Array) -> pa.Table:
 def write_rows(
     config: assemble.AssembleConfig, staging: Path, corpus: Documents, tables: FinalTables
 ) -> None:
-    """Write data, corpus and rejections into `staging`.
+    """Write data, corpus, rejections and what stands beside the rows into `staging`.
 
     Args:
         config: Splits and sizes of files.
@@ -292,7 +300,7 @@ def write_rows(
         corpus: Holds every document that rows refer to.
         tables: The rows that survived everything.
     """
-    queries, positives, negatives, rejections, grades, miners = tables
+    queries, positives, negatives, rejections, grades, miners, reviews = tables
     used = assemble.used_ids(queries, positives, negatives)
     documents = assemble.corpus_rows(corpus.rows(used), used)
     groups = assemble.group_table(queries, positives, documents)
@@ -307,6 +315,8 @@ def write_rows(
         store.write_parquet(staging / layout.REJECTED / file.name, file.rows)
     for file in assemble.plan_miner_files(miners, config):
         store.write_parquet(staging / layout.MINERS / file.name, file.rows)
+    for file in assemble.plan_review_files(reviews, config):
+        store.write_parquet(staging / layout.REVIEWS / file.name, file.rows)
 
 
 def move_in(staging: Path, directory: Path) -> None:
@@ -368,6 +378,7 @@ def _describe(
             ),
             "relabel": _relabel(config, stages),
             "judge": _judge(config, finished, stages),
+            "review": review_record(config.review, _extra(stages, "review"), tables.reviews),
             "decontamination": decontamination_record(config.decontaminate, stages),
             "facts": _facts(config, finished, stages),
             "files": manifest.file_records(staging),
@@ -430,12 +441,15 @@ def _models(config: RunConfig) -> list[records.ModelRecord]:
     uses += [("generate", name, v) for v in config.variations for name in sorted(v.engines)]
     if config.relabel.enabled:
         uses.append(("relabel", config.relabel.engine, None))
+    uses += [("review", reviewer.engine, None) for reviewer in config.review]
     uses += [("judge", name, None) for name in config.judge.engines]
     for role, name, entry in {(r, n): (r, n, e) for r, n, e in uses}.values():
         engine = config.generators[name]
         sampling: dict[str, Any] = {} if entry is None else _sampling(entry)
         if role == "judge":
             sampling = judge_sampling(config.judge, name)
+        if role == "review":
+            sampling = review_sampling(config.review, name)
         found.append(
             records.ModelRecord(
                 role=role,
@@ -462,6 +476,9 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
     for judge in config.judge.everyone:
         for language in set(parsed["query_language"].to_pylist()):
             names.update(judge.prompt_sha256(language))
+    for reviewer in config.review:
+        for language in reviewed_languages(reviewer, parsed):
+            names.update(reviewer.prompt_sha256(language))
     return prompt_records(names)
 
 
@@ -531,9 +548,13 @@ def _relabel(config: RunConfig, stages: Sequence[StageOutcome]) -> records.Relab
 def _judge(
     config: RunConfig, finished: Finished, stages: Sequence[StageOutcome]
 ) -> records.JudgeRecord | None:
-    extra = next((s.counts.extra for s in stages if s.name == "judge"), {})
+    extra = _extra(stages, "judge")
     opinion = finished.agreement
     return judge_record(config.judge, extra, None if opinion is None else opinion.facts)
+
+
+def _extra(stages: Sequence[StageOutcome], name: str) -> Mapping[str, int]:
+    return next((s.counts.extra for s in stages if s.name == name), {})
 
 
 def rows_short(negatives: Sequence[Shard], wanted: int) -> int:
@@ -574,6 +595,7 @@ def _facts(
             "queries_truncated",
             "queries_with_unscored_source",
             "pairs_unreadable",
+            "reviews_unreadable_kept",
             UNANSWERED,
         ):
             if stage.counts.extra.get(name):

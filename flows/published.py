@@ -15,7 +15,16 @@ from flows.resources import Documents
 from sdg import store
 from sdg.assemble import ROWS
 from sdg.errors import DataError
-from sdg.schemas import DOCUMENTS, EXAMPLES, GRADES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
+from sdg.schemas import (
+    DOCUMENTS,
+    EXAMPLES,
+    GRADES,
+    NEGATIVES,
+    POSITIVES,
+    QUERIES,
+    REJECTIONS,
+    REVIEWS,
+)
 
 _NEEDED = pa.schema([*ROWS, EXAMPLES.field("relevance")])
 _BLANK: dict[str, Any] = {"string": "", "int32": 0, "int64": 0}
@@ -75,6 +84,13 @@ def read_rejections(directory: Path) -> pa.Table:
     """Return what stopped while the data set was made."""
     files = layout.parquet_files(directory, layout.REJECTED)
     return pa.concat_tables([REJECTIONS.empty_table(), *(store.read_parquet(f) for f in files)])
+
+
+def read_reviews(directory: Path, ids: pa.Array) -> pa.Table:
+    """Return what reviewers said of the rows with these ids, in the order of the files."""
+    files = layout.parquet_files(directory, layout.REVIEWS)
+    table = pa.concat_tables([REVIEWS.empty_table(), *(store.read_parquet(f) for f in files)])
+    return table.filter(pc.is_in(table["query_id"], value_set=ids)).combine_chunks()
 
 
 def stage_tables(rows: pa.Table, corpus: Documents) -> StageTables:

@@ -128,7 +128,11 @@ def _final_tables(existing: Existing, finished: FinishedRows, new: pa.Table) -> 
     old = published.read_rejections(existing.directory)
     rejections = pa.concat_tables([old, new]).combine_chunks()
     rejections = without_evaluation_texts(rejections, existing.config.decontaminate)
-    return FinalTables(queries, positives, negatives, rejections, _grades(finished))
+    # What reviewers said is of the query and the document it was written for: both are as before.
+    reviews = published.read_reviews(existing.directory, ids)
+    return FinalTables(
+        queries, positives, negatives, rejections, _grades(finished), reviews=reviews
+    )
 
 
 def _with_positives(finished: FinishedRows) -> Sequence[Shard]:

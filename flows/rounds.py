@@ -186,6 +186,13 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     low = run.once(tasks.find_low_yield, space, config, generated, passed, verdicts)
     calls = [(space, "cell_yield", low, s) for s in passed]
     queries = run.stage("cell_yield", "candidates", tasks.carry_out, calls)
+    reviewed = queries
+    if config.review:
+        calls = [(space, config, s, documents) for s in queries]
+        total = len(config.review) * sum(s.counts.kept for s in queries)
+        reviewed = run.stage(
+            "review", "candidates", tasks.review, calls, total=total, steps="requests at most"
+        )
     stages = [generated, gated, distinct]
     stages += [
         after for earlier, after in ((distinct, clean), (clean, unique)) if after is not earlier
@@ -193,7 +200,7 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     stages += [checked, passed, queries]
     return Round(
         generated=generated,
-        queries=queries,
+        queries=reviewed,
         found=found,
         documents=documents,
         checked=checked,

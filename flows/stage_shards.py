@@ -28,6 +28,7 @@ CODE_VERSIONS = {
     "retrieve": 1,
     "round_trip": 1,
     "cell_yield": 1,
+    "review": 1,
     "relabel": 1,
     "miners": 1,
     "propose": 1,

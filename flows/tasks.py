@@ -26,6 +26,7 @@ from flows import (
     pair_stages,
     query_stages,
     relabel_rows,
+    reviewing,
     variation_stages,
     written_stages,
 )
@@ -58,6 +59,7 @@ apply_pair_rules = _task(pair_stages.apply_pair_rules, "apply-pair-rules")
 round_trip = _task(query_stages.round_trip_shard, "round-trip")
 find_low_yield = _task(query_stages.find_low_yield, "find-low-yield")
 plan_variations = _task(variation_stages.plan_variations_shard, "plan-variations")
+review = _task(reviewing.review_shard, "review")
 relabel = _task(mining_stages.relabel_shard, "relabel")
 prepare_miners = _task(miners.prepare_miners, "prepare-miners")
 propose = _task(miners.propose_shard, "propose")

@@ -163,6 +163,17 @@ MINER_SCORES = pa.schema(
     ]
 )
 
+# What reviewers said of the pair of query and source document; rows of one review are by criterion.
+REVIEWS = pa.schema(
+    [
+        ("query_id", pa.string()),
+        ("reviewer", pa.string()),  # place in the list and name: "0:rubric"
+        ("criterion", pa.string()),  # "" where the review cannot be read
+        ("review_score", pa.float32()),  # on the reviewer's own scale; null if it cannot be read
+        ("failure", pa.string()),  # why not; "" if it can
+    ]
+)
+
 PROVENANCE = pa.struct(
     [
         ("source_doc_id", pa.string()),

@@ -21,6 +21,7 @@ from sdg.assemble.files import (
     plan_files,
     plan_miner_files,
     plan_rejected_files,
+    plan_review_files,
 )
 from sdg.assemble.rows import (
     CORPUS,
@@ -50,5 +51,6 @@ __all__ = [
     "plan_files",
     "plan_miner_files",
     "plan_rejected_files",
+    "plan_review_files",
     "used_ids",
 ]

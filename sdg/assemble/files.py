@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sdg.assemble import arrow_lists
 from sdg.assemble.config import AssembleConfig
 from sdg.assemble.rows import CORPUS
-from sdg.schemas import MINER_SCORES, REJECTIONS, check_table
+from sdg.schemas import MINER_SCORES, REJECTIONS, REVIEWS, check_table
 
 # Bytes counted per row and per listed document besides their texts; deliberately too many.
 _ROW_BYTES, _ENTRY_BYTES = 1024, 128
@@ -75,6 +75,13 @@ def plan_miner_files(scores: pa.Table, config: AssembleConfig) -> list[PlannedFi
     check_table(scores, MINER_SCORES, "miners")
     sizes = np.full(scores.num_rows, _ENTRY_BYTES, np.int64)
     return _cut(scores, sizes, "miners", config.max_shard_bytes)
+
+
+def plan_review_files(reviews: pa.Table, config: AssembleConfig) -> list[PlannedFile]:
+    """Return which scores of reviewers go to which file: `reviews-<index>-of-<number>.parquet`."""
+    check_table(reviews, REVIEWS, "reviews")
+    sizes = np.full(reviews.num_rows, _ENTRY_BYTES, np.int64)
+    return _cut(reviews, sizes, "reviews", config.max_shard_bytes)
 
 
 def _cut(table: pa.Table, sizes: Integers, stem: str, limit: int) -> list[PlannedFile]:

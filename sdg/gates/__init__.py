@@ -129,15 +129,7 @@ class Gate(Plugin):
 
     def applies_to(self, queries: pa.Table) -> npt.NDArray[np.bool_]:
         """Return (N,) True where the query's task and origin are among those this gate judges."""
-        codes = queries["task"].combine_chunks().dictionary_encode()
-        is_judged = np.array(
-            [any(fnmatchcase(t, p) for p in self.tasks) for t in codes.dictionary.to_pylist()],
-            dtype=bool,
-        )
-        mask: npt.NDArray[np.bool_] = is_judged[codes.indices.to_numpy(zero_copy_only=False)]
-        if self.generated_only:
-            mask &= pc.not_equal(queries["generator"], "").to_numpy()
-        return mask
+        return rows_of_tasks(queries, self.tasks, generated_only=self.generated_only)
 
 
 GATES: Registry[Gate] = Registry("gate", "sdg.gates")
@@ -187,6 +179,20 @@ def apply_gates(
         ),
         rows_in=queries.num_rows,
     )
+
+
+def rows_of_tasks(
+    queries: pa.Table, tasks: Sequence[str], *, generated_only: bool
+) -> npt.NDArray[np.bool_]:
+    """Return (N,) True where the task matches a glob of `tasks` and, if asked, a model wrote it."""
+    codes = queries["task"].combine_chunks().dictionary_encode()
+    is_judged = np.array(
+        [any(fnmatchcase(t, p) for p in tasks) for t in codes.dictionary.to_pylist()], dtype=bool
+    )
+    mask: npt.NDArray[np.bool_] = is_judged[codes.indices.to_numpy(zero_copy_only=False)]
+    if generated_only:
+        mask &= pc.not_equal(queries["generator"], "").to_numpy()
+    return mask
 
 
 def align_sources(queries: pa.Table, documents: pa.Table) -> pa.Table:
