@@ -6,7 +6,7 @@ What matches leaves no text behind: not in a prompt, and not in rejected/, which
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import polars as pl
@@ -28,6 +28,7 @@ from sdg.evaluation_sets import DecontaminateConfig, open_block_list
 from sdg.ids import canonical_json
 from sdg.schemas import StageResult, reject_rows
 from sdg.shards import Counts, Outcome, Shard, finish
+from sdg.text_leaves import text_leaves
 
 DOCUMENT_STAGE, QUERY_STAGE = "decontaminate_documents", "decontaminate"
 
@@ -171,7 +172,7 @@ def _matching_fields(rejections: pl.DataFrame, blocked: BlockList) -> pl.Series:
         fields = {**json.loads(row), _DETAIL: detail}
         for name, value in fields.items():
             if not name.endswith(_IDS):
-                leaves = list(_leaves(value))
+                leaves = list(text_leaves(value))
                 places += [place] * len(leaves)
                 names += [name] * len(leaves)
                 texts += leaves
@@ -185,21 +186,6 @@ def _matching_fields(rejections: pl.DataFrame, blocked: BlockList) -> pl.Series:
     found = leaves_of[matches["text"].unique().sort()].group_by("row").agg("field")
     every = pl.DataFrame({"row": pl.Series(range(rejections.height), dtype=pl.UInt32)})
     return every.join(found, on="row", how="left", maintain_order="left")["field"]
-
-
-def _leaves(value: object) -> Iterator[str]:
-    """Yield every text within a JSON value; a text that is JSON itself is opened as well."""
-    if isinstance(value, str):
-        yield value
-        if value.lstrip()[:1] in {"{", "[", '"'}:
-            try:
-                inner = json.loads(value)
-            except (ValueError, RecursionError):
-                return  # not JSON after all, as a reply may be
-            yield from _leaves(inner)
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(part)
 
 
 def _wordless(row: str, matching: Sequence[str]) -> str:

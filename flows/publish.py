@@ -45,6 +45,7 @@ from mining.indexes import Index
 from mining.mine import MiningConfig
 from sdg import assemble, store
 from sdg.errors import ContractError, DataError
+from sdg.gates import withhold_all
 from sdg.ids import fingerprint
 from sdg.judge.config import JudgeConfig
 from sdg.plan import PlanEntry
@@ -159,6 +160,7 @@ def run_fingerprint(config: RunConfig) -> str:
             },
             "encoder": [config.encoder.identity(), held(config.encoder).revision()],
             "index": config.index.identity(),
+            "gates": [held(gate).identity() for gate in config.gates],
             "miners": miners_identity(config),
             "reviewers": [reviewer.identity() for reviewer in config.review],
             "judges": judges_identity(config.judge, config.generators, []),
@@ -222,7 +224,7 @@ def publish(
     shutil.rmtree(staging, ignore_errors=True)
     tables = _final_tables(finished)
     wordless = without_evaluation_texts(tables.rejections, config.decontaminate)
-    tables = tables._replace(rejections=wordless)
+    tables = tables._replace(rejections=withhold_all(wordless, config.gates))
     corpus = Documents([shard.folder / "kept.parquet" for shard in finished.documents])
     write_rows(config.assemble, staging, corpus, tables)
     described = _describe(config, staging, finished, stages, tables)

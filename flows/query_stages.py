@@ -25,18 +25,19 @@ def gate_shard(
     vocabulary: Shard | None,
 ) -> Shard:
     """Apply the gates to one shard of candidates."""
+    gates = [held(gate) for gate in config.gates]
 
     def compute() -> Outcome:
         queries = candidates.table("kept")
         sources = corpus_of(documents).rows(queries["source_doc_id"].combine_chunks())
         words = {} if vocabulary is None else tables_of(vocabulary)
-        return outcome_of(apply_gates(queries, sources, config.gates, vocabularies=words))
+        return outcome_of(apply_gates(queries, sources, gates, vocabularies=words))
 
     return finish(
         space.shard("gate", candidates.folder.name),
         identity_of(
             "gate",
-            gates=[gate.identity() for gate in config.gates],
+            gates=[gate.identity() for gate in gates],
             candidates=candidates.digest,
             vocabulary="" if vocabulary is None else vocabulary.digest,
             documents=[shard.digest for shard in documents],

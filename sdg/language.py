@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdg.errors import ConfigError
-from sdg.scripts import dominant_scripts
+from sdg.scripts import dominant_scripts, letters_of
 
 UNDETERMINED = "und"
 _DECIMALS = 4
@@ -28,13 +28,6 @@ _PIECE_CHARACTERS = 100
 _MAX_PIECES = 20
 _FULL_TAG = re.compile(r"[a-z]{3}-[A-Z][a-z]{3}")
 
-# Which letters a written language is made of, where the script's name is not the letters' name.
-_MIXED: dict[str, frozenset[str]] = {
-    "Jpan": frozenset({"Kana", "Hani"}),
-    "Kore": frozenset({"Hang", "Hani"}),
-    "Hans": frozenset({"Hani"}),
-    "Hant": frozenset({"Hani"}),
-}
 _SCRIPT_OF_LETTERS = {"Kana": "Jpan", "Hang": "Kore"}
 
 _USUAL_SCRIPT = {
@@ -260,7 +253,7 @@ def _claimed_score(
     code, _, wanted = claim.partition("-")
     if code not in (codes or _two_letter_codes()):
         return float("nan")
-    if script not in _MIXED.get(wanted, frozenset({wanted})):
+    if script not in letters_of(wanted):
         return 0.0
     return scores.get(code, 0.0)
 
@@ -268,7 +261,7 @@ def _claimed_score(
 def _tag(code: str, letters: str) -> str:
     """Return the language with its script; Japanese, Korean and Chinese mix kinds of letters."""
     usual = _USUAL_SCRIPT.get(code, "Latn")
-    if letters in _MIXED.get(usual, frozenset()):
+    if letters in letters_of(usual):
         return f"{code}-{usual}"
     return f"{code}-{_SCRIPT_OF_LETTERS.get(letters, letters)}"
 

@@ -46,6 +46,20 @@ Hani 3005-3007 3400-4dbf 4e00-9fff f900-faff 20000-3ffff
 """
 
 
+# Which letters a written language is made of, where the script's name is not the letters' name.
+_MIXED: dict[str, frozenset[str]] = {
+    "Jpan": frozenset({"Kana", "Hani"}),
+    "Kore": frozenset({"Hang", "Hani"}),
+    "Hans": frozenset({"Hani"}),
+    "Hant": frozenset({"Hani"}),
+}
+
+
+def letters_of(script: str) -> frozenset[str]:
+    """Return the kinds of letters that a script (ISO 15924) is made of: of "Jpan", two."""
+    return _MIXED.get(script, frozenset({script}))
+
+
 @cache
 def _letter_ranges() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], Any, list[str]]:
     ranges = []
@@ -64,6 +78,43 @@ def _letter_ranges() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], An
     )
 
 
+def shares_in(
+    texts: Sequence[str], scripts: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return how many letters each text has, and which share of them is of the script beside it.
+
+    Args:
+        texts: N texts.
+        scripts: N scripts (ISO 15924), as in language tags: "Jpan" is kana and Chinese characters.
+
+    Returns:
+        (N,) letters of any kind in the table, and (N,) shares in [0, 1]; NaN for a text without
+        letters, and where the table has no letters for the script.
+    """
+    names, counts = _letter_counts(texts)
+    totals = counts.sum(axis=1)
+    own = np.full(len(texts), np.nan)
+    wanted = np.array(scripts, dtype=object)
+    for script in set(scripts):
+        columns = [names.index(name) for name in sorted(letters_of(script)) if name in names]
+        rows = (wanted == script) & (totals > 0)
+        if columns:
+            own[rows] = counts[np.ix_(rows, columns)].sum(axis=1) / totals[rows]
+    return totals, own
+
+
+def _letter_counts(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Return the kinds of letters, S of them, and (N, S) how many of each a text has."""
+    firsts, lasts, script_of_range, names = _letter_ranges()
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
+    rows = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    place = np.searchsorted(firsts, points, side="right") - 1
+    is_letter = (place >= 0) & (points <= lasts[place])
+    cell = rows[is_letter] * len(names) + script_of_range[place[is_letter]]
+    counts = np.bincount(cell, minlength=len(texts) * len(names)).reshape(len(texts), len(names))
+    return names, counts
+
+
 def dominant_scripts(texts: Sequence[str]) -> list[str]:
     """Return the ISO 15924 code of the kind of letter that each text has most of.
 
@@ -74,13 +125,7 @@ def dominant_scripts(texts: Sequence[str]) -> list[str]:
         N codes; "" for a text without letters. Of two equally frequent kinds the alphabetically
         first. Chinese characters are "Hani", both Japanese syllabaries "Kana".
     """
-    firsts, lasts, script_of_range, names = _letter_ranges()
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
-    rows = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    place = np.searchsorted(firsts, points, side="right") - 1
-    is_letter = (place >= 0) & (points <= lasts[place])
-    cell = rows[is_letter] * len(names) + script_of_range[place[is_letter]]
-    counts = np.bincount(cell, minlength=len(texts) * len(names)).reshape(len(texts), len(names))
+    names, counts = _letter_counts(texts)
     best = counts.argmax(axis=1)
     has_letters = counts.max(axis=1) > 0
     return [

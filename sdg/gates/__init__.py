@@ -127,6 +127,20 @@ class Gate(Plugin):
             (which always share a shard), never on other rows or on their order.
         """
 
+    def withhold(self, rejections: pa.Table) -> pa.Table:
+        """Return REJECTIONS without what this gate keeps from being published.
+
+        Rejected rows are published, too, and a row that another rule stopped may hold what this one
+        would have stopped it for. The default withholds nothing.
+
+        Args:
+            rejections: REJECTIONS of any stage.
+
+        Returns:
+            The same rows in the same order, with the same ids, stages and reasons.
+        """
+        return rejections
+
     def applies_to(self, queries: pa.Table) -> npt.NDArray[np.bool_]:
         """Return (N,) True where the query's task and origin are among those this gate judges."""
         return rows_of_tasks(queries, self.tasks, generated_only=self.generated_only)
@@ -168,17 +182,25 @@ def apply_gates(
     for gate in gates:
         alive = _pass_gate(gate, queries, evidence, alive, owner)
     rejected_rows = sorted(owner)
+    rejected = reject_rows(
+        queries.take(pa.array(rejected_rows, pa.int64())),
+        "query_id",
+        STAGE,
+        [owner[row][0] for row in rejected_rows],
+        [owner[row][1] for row in rejected_rows],
+    )
     return StageResult(
         kept=queries.take(pa.array(alive)),
-        rejected=reject_rows(
-            queries.take(pa.array(rejected_rows, pa.int64())),
-            "query_id",
-            STAGE,
-            [owner[row][0] for row in rejected_rows],
-            [owner[row][1] for row in rejected_rows],
-        ),
+        rejected=withhold_all(rejected, gates),
         rows_in=queries.num_rows,
     )
+
+
+def withhold_all(rejections: pa.Table, gates: Sequence[Gate]) -> pa.Table:
+    """Return REJECTIONS of any stage without what one of the gates keeps from being published."""
+    for gate in gates:
+        rejections = gate.withhold(rejections)
+    return rejections
 
 
 def rows_of_tasks(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from sdg.gates import GATES, Evidence, Gate, align_sources, apply_gates
 from sdg.vocabulary import build_vocabularies
+from tests.sdg.gates.tiny_classifier import write_classifier
 from tests.sdg.rows import document_row, documents_of, queries_of, query_row
 
 _TEXTS = [
@@ -69,9 +72,17 @@ CHEAP: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_classifier(tmp_path_factory.mktemp("classifier"))
+
+
 @pytest.fixture(params=sorted(GATES))
-def gate(request: pytest.FixtureRequest) -> Gate:
-    return GATES.build({"gate": request.param, **CHEAP.get(request.param, {})})
+def gate(request: pytest.FixtureRequest, classifier: Path) -> Gate:
+    settings = {"gate": request.param, **CHEAP.get(request.param, {})}
+    if request.param == "toxicity":
+        settings |= {"model": str(classifier), "labels": ["toxic"]}
+    return GATES.build(settings)
 
 
 def test_a_gates_verdict_does_not_depend_on_the_order_of_rows(gate: Gate) -> None:
@@ -118,3 +129,15 @@ def test_a_gate_survives_a_batch_of_one(gate: Gate) -> None:
 def test_a_gates_settings_are_part_of_its_identity(gate: Gate) -> None:
     other = gate.model_copy(update={"tasks": ("x",)})
     assert other.identity() != gate.identity()
+
+
+def test_what_a_gate_withholds_changes_no_id_stage_or_reason(gate: Gate) -> None:
+    rejected = apply_gates(
+        QUERIES_IN, DOCUMENTS_IN, [GATES.build({"gate": "length"})], vocabularies=VOCABULARIES
+    ).rejected
+    done = gate.withhold(rejected)
+    assert done.schema.equals(rejected.schema)
+    names = ["row_id", "stage", "reason"]
+    assert done.select(names).equals(rejected.select(names))
+    assert gate.withhold(done).equals(done)
+    assert gate.withhold(rejected.slice(0, 0)).num_rows == 0

@@ -10,8 +10,8 @@ from data_cards.audit.audited_set import AuditedSet
 from data_cards.audit.flagged import measure_flags
 from data_cards.audit.measurement import Measurement
 from data_cards.audit.metric import METRICS, AuditContext, Metric
-from data_cards.audit.private import KINDS, confirmed, masked, prefilter
 from data_cards.audit.text_scan import scan_texts
+from sdg.private_data import KINDS, find_private, masked, regions_of
 
 
 @METRICS.register("private_data")
@@ -50,39 +50,16 @@ class PrivateData(Metric):
 
     def measure(self, data: AuditedSet, context: AuditContext) -> Measurement:
         """Return the share of rows and documents with each kind; findings never repeat them."""
-        regions = _regions(data)
+        declared = pl.concat([data.rows["query_language"], data.documents["language"]])
+        regions = regions_of(declared.unique().to_list())
         blank = pl.DataFrame(schema={"place": pl.Int64, "kind": pl.String, "detail": pl.String})
 
         def look(first: int, block: pl.Series) -> pl.DataFrame:
-            lines = []
-            for kind in KINDS:
-                suspects = block.str.contains(prefilter(kind)).arg_true()
-                for place, text in zip(
-                    suspects.to_list(), block.gather(suspects).to_list(), strict=True
-                ):
-                    lines += [
-                        (first + place, kind, masked(kind, found))
-                        for found in confirmed(kind, text, regions)
-                    ]
+            lines = [
+                (first + place, kind, masked(kind, piece))
+                for place, kind, piece in find_private(block, regions).iter_rows()
+            ]
             return pl.DataFrame(lines, schema=blank.schema, orient="row")
 
         flags = pl.concat([blank, *scan_texts(data.texts, look, context)])
         return measure_flags(self.name, data, flags, KINDS, context)
-
-
-# Countries whose ways of writing phone numbers are known for texts of a language; own.
-_COUNTRIES = {
-    "deu": ("DE", "AT", "CH"),
-    "eng": ("US", "GB"),
-    "fra": ("FR", "BE", "CH"),
-    "ita": ("IT",),
-    "nld": ("NL", "BE"),
-    "por": ("BR", "PT"),
-    "spa": ("ES", "MX", "AR"),
-}
-
-
-def _regions(data: AuditedSet) -> tuple[str, ...]:
-    declared = pl.concat([data.rows["query_language"], data.documents["language"]]).unique()
-    codes = {tag[:3] for tag in declared.to_list()}
-    return tuple(sorted({region for code in codes for region in _COUNTRIES.get(code, ())}))

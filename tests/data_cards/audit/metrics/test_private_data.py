@@ -6,7 +6,7 @@ import pytest
 
 from data_cards.audit.metric import AuditContext
 from data_cards.audit.metrics.private_data import PrivateData
-from data_cards.audit.private import KINDS, confirmed, prefilter
+from sdg.private_data import KINDS, confirmed, prefilter
 from tests.data_cards.audit.written import example, found, written
 
 _PRIVATE = {
