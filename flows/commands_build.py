@@ -92,3 +92,38 @@ def serve(
     from flows.serve import serve_configs
 
     serve_configs(configs, set_, out)
+
+
+@app.command()
+def check(
+    config: ConfigArgument,
+    out: OutOption = None,
+    set_: SetOption = NO_SETTINGS,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            min=0.1,
+            help="Seconds to wait for an answer at most; default the engines' timeout_seconds.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask every model, server, encoder and store of a configuration one question; keep nothing."""
+    from flows.check import Checked, check_run, exit_status
+    from flows.check_report import check_json, print_checks, print_line, print_summary
+
+    console = Console()
+
+    def show(one: Checked) -> None:
+        if not as_json and not console.is_terminal:
+            print_line(one, console)
+
+    checked = check_run(config, out, set_, timeout, show)
+    if as_json:
+        print_json(check_json(checked))
+    else:
+        if console.is_terminal:
+            print_checks(checked, console)
+        print_summary(checked, console)
+    raise typer.Exit(exit_status(checked))

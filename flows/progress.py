@@ -10,6 +10,7 @@ from threading import Lock, local
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 _LINE_EVERY_SECONDS = 60.0
 
@@ -103,3 +104,14 @@ def stage_progress(stage: str, unit: str, total: int) -> Iterator[StageProgress]
             yield _current
         finally:
             _current = _QUIET
+
+
+@contextmanager
+def saying(what: str) -> Iterator[None]:
+    """Say on a terminal what is waited for while the block runs; elsewhere nothing."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(Text(what)):
+        yield

@@ -86,16 +86,21 @@ def released_at_end() -> Iterator[None]:
     try:
         yield
     finally:
-        with _LOCK:
-            plugins = list(_HELD.values())
-            journals = list(_JOURNALS.values())
-            _HELD.clear()
-            _JOURNALS.clear()
-            _CORPORA.clear()
-        for plugin in plugins:
-            plugin.close()
-        for opened in journals:
-            opened.close()
+        release()
+
+
+def release() -> None:
+    """Close every plug-in and journal of this process."""
+    with _LOCK:
+        plugins = list(_HELD.values())
+        journals = list(_JOURNALS.values())
+        _HELD.clear()
+        _JOURNALS.clear()
+        _CORPORA.clear()
+    for plugin in plugins:
+        plugin.close()
+    for opened in journals:
+        opened.close()
 
 
 def usage(path: Path) -> Usage:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.config import RunConfig, load_config
 from sdg.errors import BackendError, ConfigError
@@ -43,7 +44,7 @@ def serve_configs(paths: Sequence[Path], overrides: Sequence[str], out: Path | N
         deployments.append(
             build_data_set.to_deployment(
                 name=config.name,
-                schedule=_cron(config),
+                schedule=schedule_of(config),
                 parameters=_parameters(path, overrides, config, out),
                 tags=["pairmill"],
             )
@@ -63,15 +64,22 @@ def _parameters(
     }
 
 
-def _cron(config: RunConfig) -> Any:  # noqa: ANN401 - Prefect's schedule
+def schedule_of(config: RunConfig) -> Any:  # noqa: ANN401 - Prefect's schedule
+    """Return the configured schedule as Prefect takes it; None without one.
+
+    Raises:
+        ConfigError: If Prefect refuses the cron text or the time zone.
+    """
     from prefect.schedules import Cron
 
     schedule = config.schedule
     if schedule is None:
         return None
     try:
+        # Prefect takes any name here, and its scheduler then never runs anything.
+        ZoneInfo(schedule.timezone)
         return Cron(schedule.cron, timezone=schedule.timezone)
-    except ValueError as error:
+    except (ValueError, ZoneInfoNotFoundError) as error:
         raise ConfigError(
             f"`schedule` must be a cron text and a time zone, but is {schedule.cron!r}, "
             f"{schedule.timezone!r} instead: {error}. Example: 0 3 * * *, Europe/Paris."

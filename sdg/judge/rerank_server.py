@@ -64,7 +64,7 @@ class RerankServer(ScoringJudge):
             (query, [text for _, text in own]) for query, own in groupby(pairs, lambda p: p[0])
         ]
         try:
-            found = asyncio.run(self._ask_all(groups, self._headers()))
+            found = asyncio.run(self._ask_all(groups, self.headers()))
         except ExceptionGroup as group:
             # Calls run side by side, so one failure comes wrapped with what it cancelled.
             failed = group.subgroup(BackendError)
@@ -111,7 +111,12 @@ class RerankServer(ScoringJudge):
             retryable=isinstance(answer, Unanswered),
         )
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """Return what every call carries; never to be logged.
+
+        Raises:
+            ConfigError: If the variable named by `api_key_env` is not set.
+        """
         if self.api_key_env is None:
             return {}
         key = os.environ.get(self.api_key_env, "")

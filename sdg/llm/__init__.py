@@ -185,9 +185,12 @@ class Engine(Plugin):
         gpus: GPUs that work while the engine does; 0 keeps no account of GPU time.
         price_per_gpu_hour: Cost of one of them, or None.
         price_per_million_tokens: Cost of tokens, or None.
+        answers_at_once: False if somebody has to do something before there are answers, so that
+            it cannot be tried with a question.
     """
 
     holds_model: ClassVar[bool] = False
+    answers_at_once: ClassVar[bool] = True
 
     gpus: float = Field(default=0, ge=0)
     price_per_gpu_hour: float | None = Field(default=None, ge=0)

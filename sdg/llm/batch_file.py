@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -70,6 +70,8 @@ class BatchFile(Engine):
         extra_body: Further fields of every request.
         requests_per_file: At most; 50,000 is the limit of OpenAI's service.
     """
+
+    answers_at_once: ClassVar[bool] = False
 
     folder: str
     model: str = Field(min_length=1)

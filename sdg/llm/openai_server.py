@@ -197,7 +197,7 @@ class OpenAIServer(Engine):
                     self.deadline_seconds,
                     self.adaptive,
                 )
-                self._client = SharedPool(self.base_urls, self._headers(), limits)
+                self._client = SharedPool(self.base_urls, self.headers(), limits)
             return self._client
 
     async def _complete_one(self, pool: HttpPool, request: ChatRequest) -> Reply:
@@ -295,7 +295,7 @@ class OpenAIServer(Engine):
         return ", ".join(self.base_urls)
 
     def _ask_revision(self) -> str:
-        headers = self._headers()
+        headers = self.headers()
         told: dict[str, str] = {}
         problems = []
         for url in self.base_urls:
@@ -327,7 +327,12 @@ class OpenAIServer(Engine):
         root = PurePath(str(known[self.model].get("root") or self.model))
         return f"served:{self.model}:{root.name if root.is_absolute() else root}"
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """Return what every request carries; never to be logged.
+
+        Raises:
+            ConfigError: If the variable named by `api_key_env` is not set.
+        """
         if self.api_key_env is None:
             return {}
         return {"Authorization": f"Bearer {self._api_key(self.api_key_env)}"}

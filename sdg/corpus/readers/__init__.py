@@ -59,6 +59,14 @@ class Reader(Plugin):
             DataError: If the source does not exist.
         """
 
+    def num_documents(self) -> int | None:
+        """Return how many documents there are, or None where only reading them would tell.
+
+        Raises:
+            DataError: If the source cannot be read as configured.
+        """
+        return None
+
     def read(self) -> Iterator[pa.Table]:
         """Yield the documents in tables of 1 to `BATCH_ROWS` rows, schema RAW_DOCUMENTS.
 

@@ -40,6 +40,25 @@ class ParquetFiles(TableReader):
         files = find_files(self.path, [".parquet"])
         return {"files": identity_of_files(files, root_of(self.path))}
 
+    def num_documents(self) -> int:
+        """Return the rows that the files' footers tell."""
+        root = root_of(self.path)
+        return sum(
+            self._num_rows(file, name_of(file, root))
+            for file in find_files(self.path, [".parquet"])
+        )
+
+    def _num_rows(self, file: Path, name: str) -> int:
+        try:
+            metadata = pq.read_metadata(file)
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"`{file}` must be a readable Parquet file, but reading its footer gave: {error}. "
+                "Copy or write the file again."
+            ) from error
+        self.check_columns(metadata.schema.to_arrow_schema().names, name)
+        return int(metadata.num_rows)
+
     def _read_file(self, file: Path, name: str) -> Iterator[pa.Table]:
         row = 0
         try:
