@@ -50,12 +50,29 @@ def plan(
     config: ConfigArgument,
     out: OutOption = None,
     set_: SetOption = NO_SETTINGS,
+    written: Annotated[
+        list[str],
+        typer.Option(
+            "--tokens-per-second",
+            metavar="[GENERATOR=]N",
+            help="Rate of writing; default what was measured in the directory, else the demo's.",
+        ),
+    ] = NO_SETTINGS,
+    read: Annotated[
+        list[str],
+        typer.Option(
+            "--prompt-tokens-per-second",
+            metavar="[GENERATOR=]N",
+            help="Rate of reading prompts.",
+        ),
+    ] = NO_SETTINGS,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a build would do; reads the corpus, asks no LLM."""
-    from flows.preview import plan_run, print_plan
+    """Show what a build would do and cost; reads the corpus, asks no LLM."""
+    from flows.plan_report import print_plan
+    from flows.preview import plan_run
 
-    planned = plan_run(config, out, set_)
+    planned = plan_run(config, out, set_, written, read)
     if as_json:
         print_json(planned.to_json())
     else:

@@ -10,16 +10,17 @@ from typing import Any
 
 from prefect import flow
 from rich.console import Console
-from rich.table import Table
 
 from data_cards import show
 from flows import resources
 from flows.build import RUNS, prepare_corpus, run_stages
 from flows.config import RunConfig, load_config
+from flows.estimate import Estimate, estimate_run
 from flows.lock import locked
 from flows.outcome import StageOutcome
-from flows.planning import Estimate, estimate_run, limited, plan_shard
+from flows.planning import limited, plan_shard
 from flows.publish import Finished
+from flows.rates import GivenRates, rates_of
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -33,7 +34,7 @@ class Planned:
 
     Attributes:
         stages: Of reading the corpus and planning.
-        estimate: Requests, tokens, seconds and disk, as expected.
+        estimate: Requests, tokens, time, cost and disk, as expected.
     """
 
     stages: tuple[StageOutcome, ...]
@@ -64,12 +65,27 @@ class Previewed:
         return {"rows": self.rows, "rejected": self.rejected}
 
 
-def plan_run(config_path: Path, out: Path | None, overrides: Sequence[str]) -> Planned:
-    """Read the corpus and plan; ask no LLM and embed nothing."""
+def plan_run(
+    config_path: Path,
+    out: Path | None,
+    overrides: Sequence[str],
+    written: Sequence[str] = (),
+    read: Sequence[str] = (),
+) -> Planned:
+    """Read the corpus and plan; ask no LLM and embed nothing.
+
+    Args:
+        config_path: A YAML file, or the name of a preset.
+        out: Where the data set would go; None for the same place as `pairmill build`.
+        overrides: `a.b=c` settings.
+        written: Tokens written per second, "900" of all generators or "name=900" of one.
+        read: The same of tokens read.
+    """
     config = load_config(config_path, overrides)
+    given = GivenRates.parse(written, read, config.generators)
     space = Workspace(out or RUNS / config.name)
     with locked(space.directory), resources.released_at_end():
-        return _plan.with_options(task_runner=task_runner(config.runner))(config, space)
+        return _plan.with_options(task_runner=task_runner(config.runner))(config, space, given)
 
 
 def preview_rows(
@@ -88,12 +104,13 @@ def preview_rows(
 
 
 @flow(name="pairmill-plan", persist_result=False, validate_parameters=False)
-def _plan(config: RunConfig, space: Workspace) -> Planned:
+def _plan(config: RunConfig, space: Workspace, given: GivenRates) -> Planned:
     run = Run()
     corpus = prepare_corpus(run, config, space)
     plan = plan_shard(space, config, corpus.documents)
     run.add("plan", "requests", [plan])
-    return Planned(tuple(run.stages), estimate_run(config, plan, corpus.documents))
+    rates = rates_of(space, config.generators, given)
+    return Planned(tuple(run.stages), estimate_run(config, plan, corpus.documents, rates))
 
 
 @flow(name="pairmill-preview", persist_result=False, validate_parameters=False)
@@ -170,27 +187,6 @@ def _spread(rejected: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     while len(picked) < count and any(by_reason.values()):
         picked += [rows.pop(0) for rows in by_reason.values() if rows]
     return picked[:count]
-
-
-def print_plan(planned: Planned, console: Console) -> None:
-    """Print the plan: stages so far, then what would be asked, by language, task and generator."""
-    for stage in planned.stages:
-        reasons = ", ".join(f"{k} {v:,}" for k, v in stage.counts.rejected.items()) or "none"
-        console.print(
-            f"{stage.name}: {stage.counts.rows_in:,} {stage.unit}, {stage.counts.kept:,} kept; "
-            f"rejected: {reasons}",
-            markup=False,
-        )
-    table = Table(title="Requests", title_justify="left")
-    for column in ("task", "documents", "queries", "generator"):
-        table.add_column(column)
-    for column in ("requests", "candidates", "prompt tokens", "tokens written"):
-        table.add_column(column, justify="right")
-    for row in planned.estimate.rows:
-        table.add_row(*[f"{v:,}" if isinstance(v, int) else show.printable(str(v)) for v in row])
-    console.print(table)
-    for line in planned.estimate.lines():
-        console.print(line, markup=False)
 
 
 def print_preview(previewed: Previewed, console: Console) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sdg.errors import BackendError, missing_package
+from sdg.errors import BackendError, ConfigError, missing_package
 from sdg.model_content import folder_digest
 
 _NAMES = {"SentenceTransformer": "sentence-transformers model", "CrossEncoder": "cross-encoder"}
@@ -49,8 +49,14 @@ def load_model(  # the library is imported on demand, so its types are not known
         options: More arguments of that class.
 
     Raises:
+        ConfigError: If the model is a path, and there is no folder.
         BackendError: If the package, the model or the device is missing.
     """
+    if settings.model.startswith((".", "/", "~")) and not Path(settings.model).is_dir():
+        raise ConfigError(
+            f"`model` must be an existing folder or a name on the hub, but {settings.model!r} is "
+            "no folder. Correct the path."
+        )
     try:
         import sentence_transformers
         import torch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from flows.checks import Question, Setup, Told, shortened
@@ -17,7 +17,7 @@ from flows.checks.servers import title_of
 from flows.resources import held
 from sdg.errors import BackendError
 from sdg.ids import canonical_json
-from sdg.llm import ChatRequest, Engine, Message, Reply, Sampling, ScoreRequest
+from sdg.llm import ChatRequest, Engine, Message, Reply, ScoreRequest
 from sdg.llm.openai_server import OpenAIServer
 from sdg.llm.vllm_model import VllmModel
 
@@ -153,15 +153,12 @@ def _likelihood(name: str, engine: Engine, seconds: float, needs: tuple[str, ...
 
 def _chat(use: Use, max_tokens: int, schema: str = "") -> ChatRequest:
     sampling = use.sampling.model_copy(
-        update={"max_tokens": max_tokens, "num_candidates": 1, "stop": _stop(use.sampling, use)}
+        # Text to continue may well begin with what would stop a query.
+        update={"max_tokens": max_tokens, "num_candidates": 1, "stop": ()}
     )
     if use.chats:
         return ChatRequest("check", "", (Message("user", _QUESTION),), sampling, 0, schema)
     return ChatRequest("check", _PROMPT, (), sampling, 0)
-
-
-def _stop(sampling: Sampling, use: Use) -> Sequence[str]:
-    return sampling.stop if use.chats else tuple(dict.fromkeys((*sampling.stop, "\n")))
 
 
 def _asked(name: str, engine: Engine, request: ChatRequest) -> tuple[Reply, float]:

@@ -26,7 +26,7 @@ def questions(setup: Setup) -> Iterator[Question]:
     for entry in config.plan.entries:
         own = pairs.setdefault(entry.task.label, {})
         own.update(dict.fromkeys((q.documents, q.queries) for q in entry.quotas))
-    for label, task in config.plan.tasks().items():
+    for label, task in config.tasks().items():
         yield _task(label, task, list(pairs[label]))
     relabel = config.relabel
     for scorer in relabel.scorers if relabel.enabled else ():

@@ -156,6 +156,14 @@ def _said_badly(answer: dict[str, Any], fault: str) -> dict[str, Any]:
     return answer
 
 
+def _obedient(body: dict[str, Any], last: str) -> str:
+    """Return JSON with the schema's keys: the first allowed value, or the last line asked."""
+    schema = body["response_format"]["json_schema"]["schema"]
+    parts = schema.get("properties", {"query": {}})
+    line = last.splitlines()[-1]
+    return json.dumps({name: part.get("enum", [line])[0] for name, part in parts.items()})
+
+
 def _good_answer(path: str, body: dict[str, Any], *, short: bool) -> dict[str, Any]:
     if path == "/tokenize":
         return {"tokens": tokens_of(body["prompt"])}
@@ -170,11 +178,7 @@ def _good_answer(path: str, body: dict[str, Any], *, short: bool) -> dict[str, A
     for index in range(body["n"] - short):
         if "messages" in body:
             last = body["messages"][-1]["content"]
-            text = (
-                json.dumps({"query": last.splitlines()[-1]})
-                if "response_format" in body
-                else f"re {last}"
-            )
+            text = _obedient(body, last) if "response_format" in body else f"re {last}"
             choice = {"message": {"content": text}, "logprobs": {"content": [{"logprob": -0.5}]}}
         else:
             text = f"re {body['prompt']} #{index}"
