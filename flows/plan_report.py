@@ -94,7 +94,7 @@ def _lines(estimate: Estimate) -> Iterator[str]:
     if estimate.scores:
         yield f"likelihoods to score when relabelling, {RELABEL}: at most {estimate.scores:,}"
     if estimate.review_requests:
-        lines.append(f"requests to reviewers of pairs: at most {estimate.review_requests:,}")
+        yield f"requests to reviewers of pairs: at most {estimate.review_requests:,}"
     if estimate.judge_requests:
         yield (
             f"requests to judges of negatives: at most {estimate.judge_requests:,}; their tokens "

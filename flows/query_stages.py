@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from flows.config import RunConfig
 from flows.corpus_stages import corpus_of
+from flows.resources import held
 from flows.stage_shards import identity_of, outcome_of, tables_of
 from flows.workspace import Workspace
 from sdg import cell_yield, duplicate_queries, round_trip

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdg.errors import ConfigError
+from sdg.mixed_scripts import may_be_japanese, without_latin_names
 from sdg.scripts import dominant_scripts, letters_of
 
 UNDETERMINED = "und"
@@ -68,7 +69,7 @@ class Verified(NamedTuple):
     Attributes:
         detected: As `identify_languages` gives it.
         claimed_score: Confidence in [0, 1] that the claim is right; NaN if there is no claim or
-            the detector does not know the claimed language.
+            the detector does not know the claimed language or cannot tell; see `confidence_in`.
     """
 
     detected: Identified
@@ -119,7 +120,9 @@ def confidence_in(
 
     Returns:
         (N,) float32 in [0, 1]; 0 where the letters are of another script or there are none; NaN
-        where the detector does not know the language, or `among` leaves it out.
+        where the detector does not know the language, or `among` leaves it out, and for a claim of
+        Japanese about Chinese characters that both languages use. Where the claim is in another
+        script than Latin, Latin words with a capital (names, code) are not looked at.
 
     Raises:
         ConfigError: If `among` holds a language that the detector does not know.
@@ -166,12 +169,17 @@ def _look(
     """Return one result per text after one call of the detector."""
     if not texts:
         return []
-    starts = [text[:max_characters] for text in texts]
+    starts = [
+        without_latin_names(text[:max_characters], _script(claim))
+        for text, claim in zip(texts, claims, strict=True)
+    ]
     scripts = dominant_scripts(starts)
     codes = _known_codes(among)
     return [
-        _verified(scores, script, claim, codes)
-        for scores, script, claim in zip(_scores(starts, codes), scripts, claims, strict=True)
+        _verified(scores, script, claim, codes, start)
+        for scores, script, claim, start in zip(
+            _scores(starts, codes), scripts, claims, starts, strict=True
+        )
     ]
 
 
@@ -180,7 +188,10 @@ def _look_closely(
 ) -> list[Verified]:
     """Return one result per text from the mean scores of its pieces."""
     codes = _known_codes(among)
-    pieces = [textwrap.wrap(text, _PIECE_CHARACTERS)[:_MAX_PIECES] for text in texts]
+    pieces = [
+        textwrap.wrap(without_latin_names(text, _script(claim)), _PIECE_CHARACTERS)[:_MAX_PIECES]
+        for text, claim in zip(texts, claims, strict=True)
+    ]
     scores = _scores([piece for own in pieces for piece in own], codes)
     scripts = dominant_scripts(["".join(own) for own in pieces])
     results = []
@@ -189,7 +200,7 @@ def _look_closely(
         for _ in own:
             totals.update(next(scores))
         means = {code: round(total / len(own), _DECIMALS) for code, total in totals.items()}
-        results.append(_verified(means, script, claim, codes))
+        results.append(_verified(means, script, claim, codes, "".join(own)))
     return results
 
 
@@ -207,7 +218,7 @@ def _scores(texts: Sequence[str], codes: tuple[str, ...]) -> Iterator[dict[str, 
 
 
 def _verified(
-    scores: Mapping[str, float], script: str, claim: str, codes: tuple[str, ...]
+    scores: Mapping[str, float], script: str, claim: str, codes: tuple[str, ...], text: str
 ) -> Verified:
     # Equal scores: the alphabetically first language, so that no order of the detector's decides.
     best = min(scores, key=lambda code: (-scores[code], code), default="")
@@ -215,6 +226,8 @@ def _verified(
     detected = Identified(
         _tag(best, script) if is_known else UNDETERMINED, scores[best] if is_known else 0.0
     )
+    if _code(claim) == "jpn" and script == "Hani" and may_be_japanese(text):
+        return Verified(detected, float("nan"))
     return Verified(detected, _claimed_score(scores, script, claim, codes))
 
 
@@ -272,6 +285,11 @@ def _known_codes(languages: Sequence[str]) -> tuple[str, ...]:
 
 def _code(language: str) -> str:
     return language.partition("-")[0]
+
+
+def _script(language: str) -> str:
+    """Return the script of a tag; "Latn" of none, for which no name is taken out."""
+    return language.partition("-")[2] or "Latn"
 
 
 @cache

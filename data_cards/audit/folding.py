@@ -16,7 +16,7 @@ from data_cards.audit.text_scan import scan_texts
 Keys = npt.NDArray[np.uint64]
 
 # Scripts that put no space between words: every character is a word of its own.
-_SPACELESS = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
+_SPACELESS = r"([\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 
 
 def folded(texts: pl.Series) -> pl.Series:

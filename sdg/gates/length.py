@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from sdg.gates import GATES, Evidence, Gate, Objection, Verdict
-from sdg.words import SPACELESS_SCRIPTS, count_words, script_of, split_words
+from sdg.words import are_spaceless, count_words, split_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,9 +47,7 @@ class Length(Gate):
     def judge(self, queries: pa.Table, evidence: Evidence) -> Verdict:  # noqa: ARG002
         """Return which queries are shorter or longer than allowed; the detail is the count."""
         counts = count_words(split_words(queries["query"]))
-        codes = queries["query_language"].combine_chunks().dictionary_encode()
-        tags = [script_of(tag) in SPACELESS_SCRIPTS for tag in codes.dictionary.to_pylist()]
-        is_spaceless = np.array(tags, dtype=bool)[codes.indices.to_numpy(zero_copy_only=False)]
+        is_spaceless = are_spaceless(queries["query_language"])
         return Verdict.of(
             Objection(~is_spaceless & (counts < self.min_words), "too_few_words", counts),
             Objection(~is_spaceless & (counts > self.max_words), "too_many_words", counts),

@@ -25,7 +25,8 @@ class Vocabulary(Gate):
     particular; in a query about this document it should stand in this document, be it in another
     form: two words that begin with the same `prefix_letters` letters count as one.
 
-    Words of fewer than `min_letters` letters and words with digits are not judged. Meant for small
+    Words of fewer than `min_letters` letters and words with digits are not judged: so no query in
+    a script without spaces between words, where each character counts as a word. Meant for small
     generators and for corpora large enough to know the language; leave it out for large models,
     which may rightly use words that the corpus does not.
 
