@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mining.kernels import compiled, exact_score
 from mining.pair_rules.twins import Kin
-from mining.word_sets import WordSets, exceeds, sets_of_keys
+from mining.word_sets import Hashes, WordSets, exceeds, sets_of_keys
 from sdg.words import split_words
 
 Floats = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class Texts(NamedTuple):
     """
 
     starts: Rows
-    parts: Rows
+    parts: Hashes
     num_parts: int
     numbers: Rows
 
@@ -48,7 +48,7 @@ class Texts(NamedTuple):
         """
         sets = _sets(texts, run)
         _, part_of, counts = np.unique(sets.hashes, return_inverse=True, return_counts=True)
-        rarity = np.empty(len(counts), np.int64)
+        rarity = np.empty(len(counts), np.uint64)
         rarity[np.argsort(counts, kind="stable")] = np.arange(len(counts))
         rows = np.repeat(np.arange(len(texts)), np.diff(sets.starts))
         parts = rarity[part_of]

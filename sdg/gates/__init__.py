@@ -10,7 +10,8 @@ counts add up. Order the list from cheap to dear.
 To add a gate: one file here that subclasses `Gate` and registers in `GATES`. Nothing else.
 
 Rules that need more than one shard are not gates, because a gate's verdict must not depend on how
-rows were cut into shards: see `sdg.duplicate_queries`, `sdg.round_trip` and `sdg.cell_yield`.
+rows were cut into shards: see `sdg.duplicate_queries`, `sdg.round_trip`, `sdg.cell_yield` and the
+`pair_rules` of a run.
 """
 
 from __future__ import annotations
