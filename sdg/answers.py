@@ -168,7 +168,7 @@ def ask_requests(
             failed = (Parsed("", f"preparation_{found.reason}"), found.candidate, found.detail)
             one = [failed] * row["num_candidates"]
         elif isinstance(task, LlmTask):
-            one = list(_read(task, row, replies[row["request_id"]]))
+            one = list(_read(task, row, document, found.values, replies[row["request_id"]]))
         yield [
             Outcome(row, document, number, parsed, candidate, detail, found.values)
             for number, (parsed, candidate, detail) in enumerate(one)
@@ -258,14 +258,20 @@ def _replies(asked: Sequence[ChatRequest], ask: Ask) -> dict[str, Reply]:
     return replies
 
 
-def _read(task: LlmTask, row: Row, reply: Reply) -> Iterator[tuple[Parsed, Candidate, str]]:
+def _read(
+    task: LlmTask, row: Row, document: Row, answers: Sequence[Any], reply: Reply
+) -> Iterator[tuple[Parsed, Candidate, str]]:
     """Yield parsed candidate, raw candidate and detail, `num_candidates` of them."""
     if reply.failure:
         for _ in range(row["num_candidates"]):
             parsed = Parsed("", f"request_{reply.failure}")
             yield parsed, Candidate("", "failed", None), _ADDRESS.sub("<server>", reply.detail)
         return
-    read = [(parsed, raw) for raw in reply.candidates for parsed in task.read(row, raw)]
+    read = [
+        (parsed, raw)
+        for raw in reply.candidates
+        for parsed in task.read_reply(row, document, answers, raw)
+    ]
     if len(read) != row["num_candidates"]:
         raise ContractError(
             f"A reply must hold {row['num_candidates']} candidates, but that of "

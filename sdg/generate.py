@@ -17,7 +17,7 @@ import pyarrow as pa
 from sdg.answers import Ask, Outcome, Row, ask_requests, printable_reply
 from sdg.ids import canonical_json, content_id, normalise_text
 from sdg.schemas import DOCUMENTS, LINKS, QUERIES, REJECTIONS, StageResult, table_of
-from sdg.tasks import Task, Written
+from sdg.tasks import LlmTask, Task, Written
 
 STAGE = "generate"
 # The stage that writes documents for accepted queries.
@@ -95,6 +95,7 @@ def generate(
 def _common(outcome: Outcome, task: Task) -> Row:
     row = outcome.request
     use = task.prompt_use(row)
+    facts = _facts(outcome, task)
     logprob = outcome.candidate.mean_logprob
     return {
         "request_id": row["request_id"],
@@ -107,10 +108,17 @@ def _common(outcome: Outcome, task: Task) -> Row:
         "prompt": use.names,
         "prompt_sha256": use.sha256,
         "seed": row["seed"],
-        "spec": row["spec"],
+        "spec": canonical_json({**json.loads(row["spec"]), **facts}) if facts else row["spec"],
         # Infinity and NaN: no table and no JSON compares them.
         "mean_logprob": logprob if logprob is not None and math.isfinite(logprob) else None,
     }
+
+
+def _facts(outcome: Outcome, task: Task) -> Row:
+    """Return what preparations and reply say beside the query; a rejected one has the former."""
+    is_prepared = isinstance(task, LlmTask) and outcome.answers
+    prepared = task.facts_of(outcome.request, outcome.answers) if is_prepared else {}
+    return {**prepared, **outcome.parsed.facts}
 
 
 def _rejection(outcome: Outcome, task: Task, stage: str) -> Row:
@@ -133,12 +141,10 @@ def _rejection(outcome: Outcome, task: Task, stage: str) -> Row:
 
 def _query(outcome: Outcome, task: Task, written: Sequence[Row], model_revision: str) -> Row:
     row, parsed = outcome.request, outcome.parsed
-    spec = json.loads(row["spec"])
     common = _common(outcome, task)
-    if parsed.facts:
-        common["spec"] = canonical_json({**spec, **parsed.facts})
+    spec = json.loads(common["spec"])
     source = row["source_doc_id"]
-    if not task.is_grounded:
+    if task.positive_is_written:
         roles = zip(written, parsed.written, strict=True)
         source = next(own["doc_id"] for own, text in roles if text.role == "positive")
     parts = (row["task"], row["generator"], source, row["query_language"])
@@ -150,18 +156,21 @@ def _query(outcome: Outcome, task: Task, written: Sequence[Row], model_revision:
         "query": parsed.query,
         "instruction": parsed.instruction or spec.get("instruction") or task.instruction,
         "model_revision": model_revision,
-        "persona": {**spec, **parsed.facts}.get("persona", ""),
+        "persona": spec.get("persona", ""),
         "paraphrase_of": spec.get("query_id", "") if task.varies == "query" else "",
     }
 
 
 def _document_rows(outcome: Outcome) -> list[Row]:
     """Return what was written as DOCUMENTS rows, in the reply's order."""
-    row = outcome.request
-    return [_document_row(w, row["generator"], row["request_id"]) for w in outcome.parsed.written]
+    row, group = outcome.request, outcome.document.get("group_id", "")
+    return [
+        _document_row(written, row["generator"], row["request_id"], group)
+        for written in outcome.parsed.written
+    ]
 
 
-def _document_row(written: Written, generator: str, request_id: str) -> Row:
+def _document_row(written: Written, generator: str, request_id: str, group_id: str) -> Row:
     text = normalise_text(written.text)
     doc_id = content_id("d", text)
     return {
@@ -177,8 +186,9 @@ def _document_row(written: Written, generator: str, request_id: str) -> Row:
         "chunk_index": 0,
         "num_chunks": 1,
         "entity_key": "",
-        # Of its own: a query joins it with the groups of its other positives.
-        "group_id": doc_id,
+        # That of the document it was written from, else of its own: a query joins it with the
+        # groups of its other positives.
+        "group_id": group_id or doc_id,
         "natural_texts": [],
     }
 

@@ -163,9 +163,17 @@ class Task(Plugin):
         return "topic"
 
     @property
+    def positive_is_written(self) -> bool:
+        """Return True if a query is about the first positive of its reply, not about a drawn one.
+
+        A grounded task may say so, too: one that asks with the drawn document itself.
+        """
+        return not self.is_grounded
+
+    @property
     def writes_documents(self) -> bool:
         """Return True if replies hold documents."""
-        return not self.is_grounded or self.varies == "documents"
+        return self.positive_is_written or self.varies == "documents"
 
     def needs(self) -> str:
         """Return the kind of natural text a document must have, or "" for none."""
@@ -240,6 +248,19 @@ class LlmTask(Task):
             "Write `read_preparation`."
         )
 
+    def facts_of(
+        self,
+        request: Mapping[str, Any],  # noqa: ARG002 - for overriders
+        answers: Sequence[Any],  # noqa: ARG002
+    ) -> Mapping[str, Any]:
+        """Return what the preparations say of every query of the request, as `Parsed.facts`.
+
+        Args:
+            request: REQUESTS row.
+            answers: The values of all preparations; there are some.
+        """
+        return {}
+
     @abstractmethod
     def render(
         self, request: Mapping[str, Any], document: Mapping[str, Any], answers: Sequence[Any] = ()
@@ -259,6 +280,26 @@ class LlmTask(Task):
 
         Strict: what is not as asked is a reason, never a guess.
         """
+
+    def read_reply(
+        self,
+        request: Mapping[str, Any],
+        document: Mapping[str, Any],  # noqa: ARG002 - for overriders
+        answers: Sequence[Any],  # noqa: ARG002
+        candidate: Candidate,
+    ) -> list[Parsed]:
+        """Return what a reply says, knowing all that it was asked with; `read` for most tasks.
+
+        For those whose query stands in the document or in an answer before, as a text that the
+        last question only checks.
+
+        Args:
+            request: REQUESTS row.
+            document: As in `render`.
+            answers: The values of all preparations.
+            candidate: One reply.
+        """
+        return self.read(request, candidate)
 
 
 class CopyTask(Task):

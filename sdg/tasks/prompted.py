@@ -1,7 +1,7 @@
 """What most tasks share: prompt files, an instruction in a chat, and a reply in JSON.
 
     class Summary(PromptedTask):
-        reply_schema = object_of(query=STRING)           # what the engine must obey
+        reply_schema = object_of(query=STRING)           # what can be read
         def variables(self, request, document, answers): # what fills the prompt
         def parse(self, request, value):                 # what the JSON says
 
@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr
 
 import prompts as prompt_files
-from sdg.errors import ConfigError
-from sdg.ids import canonical_json, normalise_text, seed_for
+from sdg.errors import ConfigError, ContractError
+from sdg.ids import canonical_json, content_id, normalise_text, seed_for
 from sdg.language_names import english_name
 from sdg.llm import Candidate, ChatRequest, Message, Sampling
 from sdg.prompt_choice import FALLBACK_LANGUAGE, ChosenPrompt, choose_prompt
@@ -44,6 +44,16 @@ def object_of(**properties: Mapping[str, Any]) -> dict[str, Any]:
 def list_of(items: Mapping[str, Any], least: int, most: int) -> dict[str, Any]:
     """Return the JSON schema of a list of `least` to `most` items."""
     return {"type": "array", "items": items, "minItems": least, "maxItems": most}
+
+
+def any_list_of(items: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of a list of any length."""
+    return {"type": "array", "items": items}
+
+
+def whole_number(least: int, most: int) -> dict[str, Any]:
+    """Return the JSON schema of an integer from `least` to `most`."""
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def one_of(*values: str) -> dict[str, Any]:
@@ -82,7 +92,8 @@ class PromptedTask(LlmTask):
     """A task that asks by chat, with prompts in files, and reads JSON.
 
     Attributes:
-        reply_schema: JSON schema of the reply to the last question.
+        reply_schema: JSON schema of the reply to the last question; what does not obey it is
+            `wrong_json_schema`.
         preparation_schemas: Those of the replies to the questions before, in order.
         sampling: How replies are drawn; grounded generation 0.6 / 0.95 is the Nemotron recipe's.
         prompts: Folder of prompt files that replaces the packaged ones; "" for the packaged ones.
@@ -119,6 +130,18 @@ class PromptedTask(LlmTask):
         """Return the JSON schema of the reply to a step; None is the last question."""
         return self.reply_schema if step is None else self.preparation_schemas[step]
 
+    def asked_schema(
+        self,
+        step: int | None,
+        request: Mapping[str, Any],  # noqa: ARG002 - for overriders
+    ) -> Mapping[str, Any]:
+        """Return the JSON schema that the engine must obey; the same as what can be read.
+
+        A narrower one holds good engines to it, and leaves the replies of others readable, so that
+        `parse` can say precisely what is wrong with them.
+        """
+        return self.reply_schema_of(step)
+
     @abstractmethod
     def variables(
         self, request: Mapping[str, Any], document: Mapping[str, Any], answers: Sequence[Any]
@@ -128,9 +151,23 @@ class PromptedTask(LlmTask):
         `query_language` and `document_language` are there without being returned here.
         """
 
-    @abstractmethod
     def parse(self, request: Mapping[str, Any], value: dict[str, Any]) -> list[Parsed]:
         """Return `queries_per_reply` queries or reasons; `value` has the keys of the schema."""
+        raise ContractError(
+            f"A task must say what its reply holds, but {self.name!r} cannot read the keys "
+            f"{sorted(value)} of {request['request_id']} by themselves. Write `parse`, or call "
+            "`read_reply` with the document and the answers."
+        )
+
+    def parse_reply(
+        self,
+        request: Mapping[str, Any],
+        document: Mapping[str, Any],  # noqa: ARG002 - for overriders
+        answers: Sequence[Any],  # noqa: ARG002
+        value: dict[str, Any],
+    ) -> list[Parsed]:
+        """Return as `parse`, for tasks that need more than the reply; `parse` for most."""
+        return self.parse(request, value)
 
     def preparation_variables(
         self,
@@ -230,9 +267,23 @@ class PromptedTask(LlmTask):
 
         Reasons: `truncated`, `empty_reply`, `invalid_json`, `wrong_json_schema`, and the task's.
         """
-        value, reason = read_object(candidate, self.reply_schema)
-        if not reason:
-            return self.parse(request, value)
+        value, reason = read_object(candidate, self.reply_schema_of(None))
+        return self._refused(reason) if reason else self.parse(request, value)
+
+    def read_reply(
+        self,
+        request: Mapping[str, Any],
+        document: Mapping[str, Any],
+        answers: Sequence[Any],
+        candidate: Candidate,
+    ) -> list[Parsed]:
+        """Return what the JSON says, knowing all that it was asked with; reasons as in `read`."""
+        value, reason = read_object(candidate, self.reply_schema_of(None))
+        if reason:
+            return self._refused(reason)
+        return self.parse_reply(request, document, answers, value)
+
+    def _refused(self, reason: str) -> list[Parsed]:
         return [Parsed("", reason) for _ in range(self.queries_per_reply)]
 
     def _chat(
@@ -266,7 +317,7 @@ class PromptedTask(LlmTask):
             (Message("user", body),),
             empty.sampling,
             empty.seed,
-            canonical_json(self.reply_schema_of(step)),
+            canonical_json(self.asked_schema(step, request)),
         )
 
     def _prompt(self, step: int | None, request: Mapping[str, Any]) -> ChosenPrompt:
@@ -292,11 +343,18 @@ class PromptedTask(LlmTask):
         return self._loaded[task, language]
 
 
+def shared_by_document(task: PromptedTask, step: int, request: Mapping[str, Any]) -> str:
+    """Return what requests of one task for one document in one pair of languages share."""
+    languages = (request["document_language"], request["query_language"])
+    return content_id("p", task.label, str(step), request["source_doc_id"], *languages)
+
+
 def read_object(candidate: Candidate, schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the JSON object in a reply and "", or nothing and a reason.
 
     Strings, numbers, lists and objects are checked against the schema; a reply cut by
-    `max_tokens` never counts.
+    `max_tokens` never counts. Half of a surrogate pair, which JSON can spell and neither a table
+    nor a prompt can hold, is left out.
 
     Reasons: `truncated`, `empty_reply`, `invalid_json`, `wrong_json_schema`.
     """
@@ -307,28 +365,31 @@ def read_object(candidate: Candidate, schema: Mapping[str, Any]) -> tuple[dict[s
         return {}, "empty_reply"
     try:
         value = json.loads(text)
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "ignore"))
     except (ValueError, RecursionError):
         return {}, "invalid_json"
-    if not isinstance(value, dict) or not _obeys(value, schema):
+    if not isinstance(value, dict) or not obeys(value, schema):
         return {}, "wrong_json_schema"
     return value, ""
 
 
-def _obeys(value: Any, schema: Mapping[str, Any]) -> bool:  # noqa: ANN401 - a JSON value
-    """Return whether a value is as the schemas made here can say."""
+def obeys(value: Any, schema: Mapping[str, Any]) -> bool:  # noqa: ANN401 - a JSON value
+    """Return whether a value is as the schemas made here can say; everything obeys {}."""
+    if not schema:
+        return True
     kind = schema["type"]
     if kind == "object":
         properties = schema["properties"]
         return (
             isinstance(value, dict)
             and value.keys() == properties.keys()
-            and all(_obeys(value[name], part) for name, part in properties.items())
+            and all(obeys(value[name], part) for name, part in properties.items())
         )
     if kind == "array":
         return (
             isinstance(value, list)
-            and schema["minItems"] <= len(value) <= schema["maxItems"]
-            and all(_obeys(item, schema["items"]) for item in value)
+            and schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
+            and all(obeys(item, schema["items"]) for item in value)
         )
     if kind == "integer":
         # True and False are numbers to Python.
