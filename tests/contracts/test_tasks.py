@@ -22,11 +22,41 @@ REQUEST = {
     "seed": 1,
     "spec": "{}",
 }
+# What a task that varies an accepted row is told of it.
+VARIED = {"query_id": "q1", "query": "who built the bridge", "instruction": ""}
 DOCUMENT = document_row(text="A footbridge.", natural_texts=[{"kind": "title", "text": "Bridge"}])
 
 
 def build(name: str) -> Task:
     return TASKS.build({"task": name, **SETTINGS.get(name, {})})
+
+
+def request_of(task: Task) -> dict[str, Any]:
+    spec = {**(VARIED if task.varies else {}), **task.draw_spec(1, 0)}
+    return {**REQUEST, "spec": json.dumps(spec)}
+
+
+def sample_of(schema: Mapping[str, Any]) -> Any:
+    """Return the smallest value that obeys a schema and is not empty."""
+    if schema["type"] == "object":
+        return {name: sample_of(part) for name, part in schema["properties"].items()}
+    if schema["type"] == "array":
+        return [sample_of(schema["items"])] * max(schema.get("minItems", 0), 1)
+    if schema["type"] == "integer":
+        return schema.get("minimum", 0)
+    return schema.get("enum", ["a sample"])[0]
+
+
+def answers_for(task: LlmTask, request: Mapping[str, Any]) -> list[Any]:
+    """Return one answer to each preparation, as the task reads it."""
+    answers: list[Any] = []
+    for step in range(task.num_preparations):
+        asked = task.prepare(step, request, DOCUMENT, answers)
+        text = json.dumps(sample_of(json.loads(asked.json_schema)))
+        prepared = task.read_preparation(step, request, Candidate(text, "stop", None))
+        assert not prepared.reason
+        answers.append(prepared.value)
+    return answers
 
 
 @pytest.fixture(params=sorted(TASKS))
@@ -57,10 +87,11 @@ def test_identity_is_json_and_the_same_for_two_equal_tasks(task: Task) -> None:
 
 def test_using_a_task_does_not_change_its_identity(task: Task) -> None:
     before = task.identity()
-    task.prompt_use(REQUEST)
+    asked = request_of(task)
+    task.prompt_use(asked)
     if isinstance(task, LlmTask):
-        task.render(REQUEST, DOCUMENT)
-        task.read(REQUEST, Candidate("x", "stop", None))
+        task.render(asked, DOCUMENT, answers_for(task, asked))
+        task.read(asked, Candidate("x", "stop", None))
     assert task.identity() == before
 
 
@@ -72,13 +103,18 @@ def test_a_task_that_asks_an_llm_says_which_prompt_it_used(task: Task) -> None:
         assert "eng-Latn" in prompts.languages(task.name)
 
 
-def test_rendering_keeps_the_requests_key_and_holds_the_document(task: Task) -> None:
+def test_rendering_keeps_the_requests_key_and_holds_what_it_is_about(task: Task) -> None:
+    """The document, or for tasks that vary a query without reading the document that query."""
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
-    asked = task.render(REQUEST, DOCUMENT)
-    text = asked.prompt + "".join(turn.text for turn in asked.messages)
+    request = request_of(task)
+    answers = answers_for(task, request)
+    asked = task.render(request, DOCUMENT, answers)
+    before = [task.prepare(s, request, DOCUMENT, answers[:s]) for s in range(len(answers))]
+    texts = [one.prompt + "".join(t.text for t in one.messages) for one in (*before, asked)]
+    about = ["A footbridge.", *([VARIED["query"]] if task.varies == "query" else [])]
     assert asked.key == "r1"
-    assert "A footbridge." in text
+    assert any(subject in text for text in texts for subject in about)
     assert bool(asked.prompt) is not bool(asked.messages)
 
 
@@ -89,5 +125,5 @@ def test_reading_any_reply_gives_a_query_or_a_reason(task: Task, text: str) -> N
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     for finish_reason in ("stop", "length"):
-        for parsed in task.read(REQUEST, Candidate(text, finish_reason, None)):
+        for parsed in task.read(request_of(task), Candidate(text, finish_reason, None)):
             assert bool(parsed.query) is not bool(parsed.reason)
