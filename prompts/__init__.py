@@ -16,6 +16,9 @@ What is inserted is never read as a template: the body is scanned once, and a do
 
 Why files and not strings in code: a reader of the language can review one without reading Python,
 its hash goes into every row, and a new language is one new file.
+
+Beside them lies `personas/eng-Latn.txt`: who may ask, one per line, for tasks that ask in the name
+of somebody.
 """
 
 from __future__ import annotations
@@ -214,6 +217,11 @@ def tasks(folder: Path | None = None) -> tuple[str, ...]:
     """Return the names of the tasks that have at least one prompt file, sorted."""
     root = folder or PACKAGED
     return tuple(sorted({path.parent.name for path in root.glob("*/*.md")}))
+
+
+def personas_file() -> Path:
+    """Return the packaged personas: text in UTF-8, one persona per line, in English."""
+    return PACKAGED / "personas" / "eng-Latn.txt"
 
 
 def _path(root: Path, task: str, language: str) -> Path:
