@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from data_cards.escape import printable
 from flows import resources
@@ -40,25 +40,17 @@ T = TypeVar("T")
 Status = Literal["ok", "failed", "skipped"]
 
 
-class _Kind(Protocol):
-    """A file of `flows.checks`."""
-
-    @staticmethod
-    def questions(setup: Setup) -> Iterable[Question]:
-        """Return what is asked."""
-
-
 # Cheap ones first: what is wrong with a path is known before a model is loaded.
-KINDS: Final[tuple[_Kind, ...]] = (
-    output,
-    schedule,
-    prompt_files,
-    sources,
-    servers,
-    indexes,
-    encoders,
-    generators,
-    judges,
+KINDS: Final[tuple[Callable[[Setup], Iterable[Question]], ...]] = (
+    output.questions,
+    schedule.questions,
+    prompt_files.questions,
+    sources.questions,
+    servers.questions,
+    indexes.questions,
+    encoders.questions,
+    generators.questions,
+    judges.questions,
 )
 
 
@@ -133,7 +125,7 @@ def _check(config: RunConfig, setup: Setup, on_checked: Callable[[Checked], None
     done = [Checked("configuration", config.name, "ok", "every setting is valid", 0.0)]
     on_checked(done[0])
     try:
-        questions = [question for kind in KINDS for question in kind.questions(setup)]
+        questions = [question for kind in KINDS for question in kind(setup)]
         for number, question in enumerate(questions, 1):
             title = printable(f"[{number}/{len(questions)}] {question.title}")
             with saying(f"{title}: asking {question.asked} …"):

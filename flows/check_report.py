@@ -52,6 +52,6 @@ def print_checks(checked: Sequence[Checked], console: Console) -> None:
 
 def print_summary(checked: Sequence[Checked], console: Console) -> None:
     """Print how many questions have each status."""
-    counts = Counter(one.status for one in checked)
+    counts = Counter[str](one.status for one in checked)
     told = ", ".join(f"{counts[status]} {status}" for status in _STYLES if counts[status])
     console.print(told, markup=False, highlight=False)

@@ -110,7 +110,7 @@ def _first(name: str, engine: Engine, use: Use, seconds: float) -> Question:
         return Told(f"{told}: {shortened(said.text)}", figures)
 
     # A model that no server serves is said once, by the server's own question.
-    needs = ()
+    needs: tuple[str, ...] = ()
     if isinstance(engine, OpenAIServer):
         needs = tuple(title_of(url, engine.model) for url in engine.base_urls)
     return Question(KIND, name, "one question", ask, seconds, needs)

@@ -17,7 +17,8 @@ def questions(setup: Setup) -> Iterator[Question]:
     engines = [e for e in setup.config.generators.values() if isinstance(e, OpenAIServer)]
     judges = [j for j in all_judges(setup.config) if isinstance(j, RerankServer)]
     seen = set()
-    for client in (*engines, *judges):
+    clients: list[OpenAIServer | RerankServer] = [*engines, *judges]
+    for client in clients:
         for url in client.base_urls:
             if (url, client.model, client.api_key_env) not in seen:
                 seen.add((url, client.model, client.api_key_env))

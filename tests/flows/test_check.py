@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +82,14 @@ def test_everything_is_asked_and_nothing_is_left_behind(small_corpus: Path, tmp_
 def test_a_finished_data_set_and_its_journal_stay_as_they_are(
     small_config: Path, small_data_set: Path
 ) -> None:
-    def state() -> dict[str, bytes]:
-        files = (p for p in small_data_set.rglob("*") if p.is_file())
-        return {str(p): p.read_bytes() for p in files}
+    def state() -> dict[str, bytes | list[str]]:
+        files = [p for p in small_data_set.rglob("*") if p.is_file()]
+        content: dict[str, bytes | list[str]] = {str(p): p.read_bytes() for p in files}
+        # SQLite counts in the file's head how often it was opened.
+        journal = small_data_set / ".work" / "journal.sqlite"
+        with closing(sqlite3.connect(journal)) as database:
+            content[str(journal)] = list(database.iterdump())
+        return content
 
     before = state()
     checked = check_run(small_config, small_data_set, [])
@@ -262,21 +269,19 @@ def test_generators_with_equal_settings_are_asked_once(small_corpus: Path, tmp_p
     values = _values(small_corpus, generators={"script": script, "same": script, "other": other})
     checked = _check(values, tmp_path)
     assert [t for t in checked if t.startswith("generator")] == [
-        "generator script, same",
         "generator other",
+        "generator same, script",
     ]
 
 
 def test_a_fault_in_a_library_hides_no_other_question(
     small_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Faulty:
-        @staticmethod
-        def questions(setup: Setup) -> Iterator[Question]:
-            yield Question("fault", "one", "nothing", lambda: Told(str(1 // 0)))
-            yield Question("fault", "two", "nothing", lambda: Told("fine"))
+    def questions(_: Setup) -> Iterator[Question]:
+        yield Question("fault", "one", "nothing", lambda: Told(str(1 // 0)))
+        yield Question("fault", "two", "nothing", lambda: Told("fine"))
 
-    monkeypatch.setattr(checking, "KINDS", (Faulty,))
+    monkeypatch.setattr(checking, "KINDS", (questions,))
     checked = check_run(small_config, tmp_path, [])
     assert [one.status for one in checked] == ["ok", "failed", "ok"]
     assert "ZeroDivisionError" in checked[1].text
@@ -329,7 +334,7 @@ def test_the_command_line_prints_a_line_for_each_question(
     assert caught.value.code == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ok       configuration small: every setting is valid"
-    assert lines[-1] == "10 ok, 1 failed, 3 skipped"
+    assert lines[-1] == "11 ok, 1 failed, 3 skipped"
     assert [line.split()[0] for line in lines[:-1]].count("failed") == 1
 
 
