@@ -131,7 +131,8 @@ def _preview(config: RunConfig, space: Workspace, count: int) -> Previewed:
 def _finished_rows(finished: Finished, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     documents = resources.Documents([s.folder / "kept.parquet" for s in finished.documents])
-    reviewed = finished.reviewed or [None] * len(finished.queries)
+    nothing: list[Shard | None] = [None] * len(finished.queries)
+    reviewed = finished.reviewed or nothing
     for queries, negatives, reviews in zip(
         finished.queries, finished.negatives, reviewed, strict=True
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ TRANSLITERATED = {
 }
 
 
-def _reason(entry: dict[str, object], query: str, language: str) -> str:
+def _reason(entry: Mapping[str, object], query: str, language: str) -> str:
     queries = queries_of(query_row("q1", query, query_language=language))
     done = apply_gates(queries, documents_of(document_row()), [GATES.build(entry)])
     return reasons(done).get("q1", "")

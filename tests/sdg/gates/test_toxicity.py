@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def _gate(folder: Path, **fields: object) -> Toxicity:
 def test_scores_are_the_probabilities_that_transformers_own_pipeline_gives(folder: Path) -> None:
     from transformers import pipeline
 
-    oracle = pipeline("text-classification", model=str(folder), top_k=None)
-    wanted = [
+    oracle: Any = pipeline("text-classification", model=str(folder), top_k=None)
+    wanted: list[float] = [
         next(entry["score"] for entry in found if entry["label"] == "toxic")
         for found in oracle(TEXTS)
     ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+Problem = Literal["multi_label_classification", "single_label_classification"]
 
 
 def write_classifier(
-    folder: Path, *, labels: tuple[str, ...] = ("fine", "toxic"), problem: str | None = None
+    folder: Path, *, labels: tuple[str, ...] = ("fine", "toxic"), problem: Problem | None = None
 ) -> Path:
     """Write a BERT of one layer, seed 0, that reads 14 words at a time, and return its folder."""
     import torch
