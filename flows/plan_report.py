@@ -78,7 +78,8 @@ def _figures(row: PlanRow | Total, more: Sequence[str]) -> Iterator[str]:
         yield "" if row.cost is None else f"{row.cost:,.2f}"
 
 
-def _lines(estimate: Estimate) -> Iterator[str]:
+def lines_of(estimate: Estimate) -> Iterator[str]:
+    """Yield what stands under the matrix, one fact a line."""
     for name, rate in estimate.rates.items():
         yield f"{name}: {rate.told()}"
     if any(rate.is_guessed for rate in estimate.rates.values()):

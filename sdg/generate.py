@@ -116,8 +116,9 @@ def _common(outcome: Outcome, task: Task) -> Row:
 
 def _facts(outcome: Outcome, task: Task) -> Row:
     """Return what preparations and reply say beside the query; a rejected one has the former."""
-    is_prepared = isinstance(task, LlmTask) and outcome.answers
-    prepared = task.facts_of(outcome.request, outcome.answers) if is_prepared else {}
+    prepared: Mapping[str, Any] = {}
+    if isinstance(task, LlmTask) and outcome.answers:
+        prepared = task.facts_of(outcome.request, outcome.answers)
     return {**prepared, **outcome.parsed.facts}
 
 

@@ -181,7 +181,8 @@ def _nearest(block: Floats, personas: Floats, top_k: int) -> npt.NDArray[np.int6
         scores = np.hstack([scores, np.take_along_axis(part, columns, axis=1)])
         found = np.hstack([found, columns + start])
         columns = _highest(scores, width)
-        scores, found = (np.take_along_axis(a, columns, axis=1) for a in (scores, found))
+        scores = np.take_along_axis(scores, columns, axis=1)
+        found = np.take_along_axis(found, columns, axis=1)
     exact = np.einsum("rd,rkd->rk", block.astype(np.float64), personas[found].astype(np.float64))
     columns = np.argsort(-exact, axis=1, kind="stable")[:, :top_k]
     return np.take_along_axis(found, columns, axis=1)

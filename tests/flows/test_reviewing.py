@@ -14,6 +14,7 @@ from data_cards import show
 from data_cards.verify import verify_data_set
 from flows.build import run_build
 from flows.config import load_config
+from flows.plan_report import lines_of
 from flows.preview import plan_run, preview_rows, print_preview
 from flows.relabel_command import relabel_data_set
 from sdg.errors import ConfigError
@@ -159,9 +160,9 @@ def test_a_plan_counts_the_requests_to_reviewers(small_corpus: Path, tmp_path: P
     estimate = plan_run(config, tmp_path / "out", ()).estimate
     written = sum(row.candidates for row in estimate.rows if row.generator)
     assert estimate.review_requests == 2 * written
-    assert any("reviewers of pairs" in line for line in estimate.lines())
+    assert any("reviewers of pairs" in line for line in lines_of(estimate))
     bare = write_config(tmp_path / "b.yaml", settings(small_corpus))
-    assert not any("review" in s for s in plan_run(bare, tmp_path / "b", ()).estimate.lines())
+    assert not any("review" in s for s in lines_of(plan_run(bare, tmp_path / "b", ()).estimate))
 
 
 def test_a_preview_shows_what_reviewers_said(small_corpus: Path, tmp_path: Path) -> None:
