@@ -25,7 +25,7 @@ def print_plan(planned: Planned, console: Console) -> None:
             markup=False,
         )
     console.print(_matrix(planned.estimate))
-    for line in _lines(planned.estimate):
+    for line in lines_of(planned.estimate):
         console.print(printable(line), markup=False, highlight=False)
 
 
