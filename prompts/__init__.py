@@ -3,13 +3,15 @@
     prompts/llm_query/eng-Latn.md
         ---
         task, language, language_name, version, variables, output,
-        written_by, reviewed_by, labels, shots
+        written_by, reviewed_by, labels, shots, and choices where there are any
         ---
         The instruction for chat models, with {variables}.
 
 The body is for models that follow instructions; `shots` and `labels` are for small models that only
 continue text. Shot k says the same in every language of a task, so a cross-lingual prompt takes its
-documents from one file and its queries from another.
+documents from one file and its queries from another. `choices` are the words for what varies from
+one request to the next: {difficulty: {phd: what that means, ...}, ...}; code draws the name, the
+file says it in its language.
 
 What is inserted is never read as a template: the body is scanned once, and a document that holds
 "{document}" or any other brace is copied as it is.
@@ -26,7 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +55,7 @@ _KEYS = frozenset(
         "shots",
     }
 )
+_OPTIONAL = frozenset({"choices"})
 
 
 class PromptError(ValueError):
@@ -102,6 +105,7 @@ class Prompt:
         shots: Examples of the completion prompt, in order.
         body: The instruction for chat models.
         sha256: Of the file's bytes.
+        choices: What varies -> name of a choice -> its words in this language; {} for most tasks.
     """
 
     task: str
@@ -116,6 +120,7 @@ class Prompt:
     shots: tuple[Shot, ...]
     body: str
     sha256: str
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def render_chat(self, **variables: str) -> str:
         """Return the body with every variable filled in.
@@ -273,16 +278,17 @@ def _parse(data: bytes, task: str, language: str, path: Path) -> Prompt:
         shots=tuple(Shot(**shot) for shot in meta["shots"]),
         body=body,
         sha256=hashlib.sha256(data).hexdigest(),
+        choices=meta.get("choices", {}),
     )
 
 
 def _check_meta(meta: Any, task: str, language: str, path: Path) -> None:  # noqa: ANN401 - YAML
-    if not isinstance(meta, dict) or set(meta) != _KEYS:
+    if not isinstance(meta, dict) or set(meta) - _OPTIONAL != _KEYS:
         found = set(meta) if isinstance(meta, dict) else set()
         raise PromptError(
             f"The front matter of {path} must have exactly the keys {sorted(_KEYS)}, but "
-            f"{sorted(_KEYS - found)} are missing and {sorted(map(str, found - _KEYS))} are "
-            "unknown. Correct the file."
+            f"{sorted(_KEYS - found)} are missing and "
+            f"{sorted(map(str, found - _KEYS - _OPTIONAL))} are unknown. Correct the file."
         )
     checks: Mapping[str, bool] = MappingProxyType(
         {
@@ -299,6 +305,7 @@ def _check_meta(meta: Any, task: str, language: str, path: Path) -> None:  # noq
             "reviewed_by": meta["reviewed_by"] is None or _is_line(meta["reviewed_by"]),
             "labels": _is_pair(meta["labels"]),
             "shots": isinstance(meta["shots"], list) and all(map(_is_pair, meta["shots"])),
+            "choices": "choices" not in meta or _are_choices(meta["choices"]),
         }
     )
     for key, holds in checks.items():
@@ -328,6 +335,25 @@ def _is_pair(value: object) -> bool:
         isinstance(value, dict)
         and value.keys() == {"document", "query"}
         and all(map(_is_line, value.values()))
+    )
+
+
+def _are_choices(value: object) -> bool:
+    """Return whether `value` is {name: {name: line}}, nothing in it empty.
+
+    YAML reads an unquoted `yes`, `no` or number as no text: that is refused here.
+    """
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and _is_list_of_names(list(value))
+        and all(
+            isinstance(words, dict)
+            and bool(words)
+            and _is_list_of_names(list(words))
+            and all(map(_is_line, words.values()))
+            for words in value.values()
+        )
     )
 
 

@@ -166,6 +166,39 @@ def test_a_wrong_value_in_the_front_matter_is_refused_by_name(
         prompts.load("greet", "eng-Latn", write(**{key: line}))
 
 
+def test_choices_are_the_words_of_each_choice_and_none_without_the_key(write: Write) -> None:
+    line = "shots: []\nchoices: {clarity: {clear: plain at once, ambiguous: 'open: two readings'}}"
+    lines = FILE.format(language="eng-Latn", label="Passage").split("\n")
+    root = write()
+    assert prompts.load("greet", "eng-Latn", root).choices == {}
+    kept = [one for one in lines if not one.startswith("  - ")]
+    text = "\n".join(line if one.startswith("shots:") else one for one in kept)
+    (root / "greet" / "eng-Latn.md").write_text(text, encoding="utf-8")
+    assert prompts.load("greet", "eng-Latn", root).choices == {
+        "clarity": {"clear": "plain at once", "ambiguous": "open: two readings"}
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "{}",
+        "[clear]",
+        "{clarity: clear}",
+        "{clarity: {}}",
+        "{clarity: {clear: ''}}",
+        "{clarity: {clear: yes}}",
+        "{clarity: {Clear: plain}}",
+        "{9: {clear: plain}}",
+    ],
+)
+def test_choices_that_are_not_words_by_name_are_refused(write: Write, value: str) -> None:
+    line = f"reviewed_by: null\nchoices: {value}"
+    with pytest.raises(PromptError, match="`choices` in the front matter"):
+        prompts.load("greet", "eng-Latn", write(reviewed_by=line))
+
+
 def test_a_missing_key_is_named(write: Write) -> None:
     with pytest.raises(PromptError, match=r"\['version'\] are missing"):
         prompts.load("greet", "eng-Latn", write(version="# gone"))

@@ -91,12 +91,19 @@ def test_every_prompt_loads_under_the_name_of_its_file(task: str, language: str)
 
 
 @pytest.mark.parametrize("task", prompts.tasks())
-def test_all_languages_of_a_task_agree_on_variables_outputs_and_number_of_shots(task: str) -> None:
+def test_all_languages_of_a_task_agree_on_variables_outputs_choices_and_number_of_shots(
+    task: str,
+) -> None:
     forms = {
-        (prompt.variables, prompt.output_keys, len(prompt.shots))
+        (prompt.variables, prompt.output_keys, _names(prompt), len(prompt.shots))
         for prompt in (prompts.load(task, language) for language in prompts.languages(task))
     }
     assert len(forms) == 1
+
+
+def _names(prompt: prompts.Prompt) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what varies and the names of its choices, sorted."""
+    return tuple(sorted((name, tuple(sorted(words))) for name, words in prompt.choices.items()))
 
 
 @pytest.mark.parametrize(("task", "language"), FILES, ids=map("/".join, FILES))
