@@ -161,8 +161,8 @@ def ask_requests(
         document = _document(row, texts, task)
         found = answers.get(row["request_id"], _NONE)
         if isinstance(task, CopyTask):
-            text = task.text_beside(document)
-            parsed = Parsed(text, "" if text else "no_text_beside_document")
+            text = task.copy_text(row, document)
+            parsed = Parsed(text, "" if text else task.reason_if_none)
             one = [(parsed, Candidate(text, "stop", None), "")]
         elif isinstance(task, LlmTask) and found.reason:
             failed = (Parsed("", f"preparation_{found.reason}"), found.candidate, found.detail)

@@ -8,6 +8,7 @@ so that a retriever can find that passage again.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +129,7 @@ class ScriptedEngine(Engine):
         if request.sampling.num_candidates > 1 and _is_bad(draw, self.bad_fraction):
             return _bad_candidate(passage, query, draw)
         if request.json_schema:
-            query = json.dumps(_fill(json.loads(request.json_schema), query, draw))
+            query = json.dumps(_fill(json.loads(request.json_schema), passage, draw))
         return Candidate(query, "stop", -0.5 - (draw % 100) / 1000)
 
     def _answered(self, text: str) -> None:
@@ -196,19 +197,24 @@ def _bad_candidate(passage: str, query: str, draw: int) -> Candidate:
     return Candidate(query[: max(1, len(query) // 2)], "length", -2.0)
 
 
-def _fill(schema: Mapping[str, Any], query: str, draw: int) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value that obeys a simple JSON schema; every free text in it is `query`."""
+def _fill(schema: Mapping[str, Any], passage: str, draw: int) -> Any:  # noqa: ANN401 - JSON
+    """Return a value that obeys a simple JSON schema; free texts in it are keyword queries.
+
+    Lists have one item, or as many as they need; those after the first have draws of their own.
+    """
     if "enum" in schema:
         return schema["enum"][draw % len(schema["enum"])]
     kind = schema.get("type", "object")
     if kind == "object":
         properties = schema.get("properties") or {"query": {"type": "string"}}
-        return {name: _fill(part, query, draw) for name, part in properties.items()}
+        return {name: _fill(part, passage, draw) for name, part in properties.items()}
     if kind == "array":
-        return [_fill(schema.get("items", {"type": "string"}), query, draw)]
+        count = min(max(1, schema.get("minItems", 1)), schema.get("maxItems", math.inf))
+        items = schema.get("items", {"type": "string"})
+        return [_fill(items, passage, draw + place) for place in range(count)]
     if kind in ("integer", "number"):
         return schema.get("minimum", 0)
-    return True if kind == "boolean" else query
+    return True if kind == "boolean" else keyword_query(passage, draw)
 
 
 def _read_rules(path: Path) -> tuple[ScriptedReply, ...]:

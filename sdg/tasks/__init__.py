@@ -303,13 +303,23 @@ class LlmTask(Task):
 
 
 class CopyTask(Task):
-    """A task whose queries people wrote beside the document."""
+    """A task whose queries people wrote: beside the document, or in it.
+
+    Attributes:
+        reason_if_none: Why a request gives no query, snake_case.
+    """
 
     asks_llm: ClassVar[bool] = False
+    reason_if_none: ClassVar[str]
 
     @abstractmethod
-    def text_beside(self, document: Mapping[str, Any]) -> str:
-        """Return the text beside the document (DOCUMENTS row), "" if there is none."""
+    def copy_text(self, request: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+        """Return the query, on one line, "" if there is none.
+
+        Args:
+            request: REQUESTS row; every random choice derives from its seed.
+            document: DOCUMENTS row.
+        """
 
 
 TASKS: Registry[Task] = Registry("task", "sdg.tasks")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ class NaturalText(CopyTask):
     Attributes:
         kind: Which of the document's natural texts, as its reader names it.
     """
+
+    reason_if_none: ClassVar[str] = "no_text_beside_document"
 
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
 
@@ -47,6 +49,14 @@ class NaturalText(CopyTask):
     def prompt_use(self, request: Mapping[str, Any]) -> PromptUse:  # noqa: ARG002 - no prompt
         """Return that there is no prompt."""
         return PromptUse("", "")
+
+    def copy_text(
+        self,
+        request: Mapping[str, Any],  # noqa: ARG002 - nothing is chosen
+        document: Mapping[str, Any],
+    ) -> str:
+        """Return the text beside the document."""
+        return self.text_beside(document)
 
     def text_beside(self, document: Mapping[str, Any]) -> str:
         """Return the first text of the kind, on one line."""

@@ -17,6 +17,9 @@ from tests.sdg.rows import document_row
 SETTINGS: Mapping[str, Mapping[str, Any]] = {"natural_text": {"kind": "title"}}
 REQUEST = {
     "request_id": "r1",
+    "task": "",
+    "source_doc_id": "d1",
+    "generator": "m",
     "document_language": "eng-Latn",
     "query_language": "eng-Latn",
     "seed": 1,
@@ -24,6 +27,7 @@ REQUEST = {
 }
 # What a task that varies an accepted row is told of it.
 VARIED = {"query_id": "q1", "query": "who built the bridge", "instruction": ""}
+ANY = {"type": "string"}
 DOCUMENT = document_row(text="A footbridge.", natural_texts=[{"kind": "title", "text": "Bridge"}])
 
 
@@ -91,7 +95,7 @@ def test_using_a_task_does_not_change_its_identity(task: Task) -> None:
     task.prompt_use(asked)
     if isinstance(task, LlmTask):
         task.render(asked, DOCUMENT, answers_for(task, asked))
-        task.read(asked, Candidate("x", "stop", None))
+        task.read_reply(asked, DOCUMENT, answers_for(task, asked), Candidate("x", "stop", None))
     assert task.identity() == before
 
 
@@ -118,6 +122,26 @@ def test_rendering_keeps_the_requests_key_and_holds_what_it_is_about(task: Task)
     assert bool(asked.prompt) is not bool(asked.messages)
 
 
+def test_a_spec_is_json_and_the_same_for_the_same_seed(task: Task) -> None:
+    drawn = [task.draw_spec(seed, seed) for seed in range(20)]
+    assert drawn == [task.draw_spec(seed, seed) for seed in range(20)]
+    assert json.loads(json.dumps(drawn)) == drawn
+
+
+def test_preparations_and_last_question_of_a_drawn_request_can_be_asked(task: Task) -> None:
+    if not isinstance(task, LlmTask):
+        pytest.skip("asks no LLM")
+    request = request_of(task)
+    answers = answers_for(task, request)
+    asked = task.render(request, DOCUMENT, answers)
+    reply = Candidate(
+        json.dumps(sample_of(json.loads(asked.json_schema or "{}") or ANY)), "stop", 0
+    )
+    read = task.read_reply(request, DOCUMENT, answers, reply)
+    assert len(read) * asked.sampling.num_candidates == task.num_candidates
+    json.dumps(task.facts_of(request, answers) if answers else {})
+
+
 @pytest.mark.parametrize(
     "text", ["", " ", "{", "\x00", "null", '{"query": null}', "a\nb", "\ud800"]
 )
@@ -125,5 +149,7 @@ def test_reading_any_reply_gives_a_query_or_a_reason(task: Task, text: str) -> N
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     for finish_reason in ("stop", "length"):
-        for parsed in task.read(request_of(task), Candidate(text, finish_reason, None)):
+        asked = request_of(task)
+        reply = Candidate(text, finish_reason, None)
+        for parsed in task.read_reply(asked, DOCUMENT, answers_for(task, asked), reply):
             assert bool(parsed.query) is not bool(parsed.reason)

@@ -180,9 +180,9 @@ def test_the_choice_is_pinned() -> None:
 
 
 def test_a_language_without_a_prompt_is_refused_before_anything_is_asked() -> None:
-    quota = {"documents": ENG, "queries": "deu-Latn", "count": 1}
+    quota = {"documents": ENG, "queries": "qaa-Latn", "count": 1}
     config = plan_of(1, quotas=[quota])
-    with pytest.raises(ConfigError, match="deu-Latn"):
+    with pytest.raises(ConfigError, match="qaa-Latn"):
         plan_requests(index_of("a"), config, 1)
 
 

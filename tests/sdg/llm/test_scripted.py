@@ -125,6 +125,17 @@ def test_schema_gives_json_that_obeys_it() -> None:
     assert value["more"] == [value["query"]]
 
 
+def test_lists_have_as_many_items_as_the_schema_needs_each_drawn_for_itself() -> None:
+    lists = {
+        "three": {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 5},
+        "none": {"type": "array", "items": {"type": "string"}, "minItems": 0, "maxItems": 0},
+    }
+    schema = json.dumps({"type": "object", "properties": lists})
+    value = json.loads(reply_to(scripted(), PASSAGE, schema=schema).candidates[0].text)
+    assert value["none"] == []
+    assert len(value["three"]) == len(set(value["three"])) == 3
+
+
 def test_schema_without_properties_gives_a_query() -> None:
     value = json.loads(reply_to(scripted(), PASSAGE, schema="{}").candidates[0].text)
     assert list(value) == ["query"]
