@@ -17,6 +17,7 @@ CODE_VERSIONS = {
     "vocabulary": 1,
     "embed": 1,
     "plan": 1,
+    "personas": 1,
     "generate": 1,
     "prepare": 1,
     "vary": 1,
