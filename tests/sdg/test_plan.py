@@ -234,3 +234,23 @@ def test_index_counts_characters_and_lists_kinds() -> None:
     assert index["num_characters"].to_pylist() == [5, 0, 1]
     assert index["natural_kinds"].to_pylist() == [["title", "anchor"], [], []]
     assert index_documents([]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "choose", "says"),
+    [
+        (TITLES, "random", "copies natural texts"),
+        ({"task": "paraphrase_query"}, "random", "varies accepted rows"),
+    ],
+)
+def test_personas_stand_beside_tasks_that_ask_an_llm(task: Any, choose: str, says: str) -> None:
+    generator = "" if task is TITLES else "m"
+    with pytest.raises(ValidationError, match=says):
+        plan_of(1, task=task, generator=generator, personas={"path": "packaged", "choose": choose})
+
+
+def test_two_choices_of_personas_for_one_task_are_refused() -> None:
+    """A request names its task, not its entry: who asks must follow from that."""
+    with_personas = plan_of(1, personas={"path": "packaged"}).entries
+    with pytest.raises(ValidationError, match="'llm_query' has two"):
+        PlanConfig(entries=(*plan_of(1).entries, *with_personas))
