@@ -71,10 +71,10 @@ def test_neither_batch_nor_neighbours_change_a_score(folder: Path, batch_size: i
 
 def test_a_text_longer_than_the_model_reads_is_judged_to_its_end(folder: Path) -> None:
     gate = _gate(folder)
-    start, end = " ".join(["the"] * 14), "vile vile vile"
-    scores = gate.scores([start, end, f"{start} {end}", f"{end} {'the ' * 11} {start}"])
+    one, two = "the " * 14, "vile " * 14
+    scores = gate.scores([one, two, one + two, two + one, one + two + one])
     assert scores[0] != scores[1]
-    assert scores[2] == max(scores[0], scores[1])
+    assert set(scores[2:]) == {max(scores[0], scores[1])}
 
 
 def test_the_weights_are_its_identity_and_not_where_they_lie(folder: Path, tmp_path: Path) -> None:
