@@ -18,6 +18,7 @@ from flows.figures import figures_of
 from flows.judging import Rows, judging_of, with_pool
 from flows.lock import locked
 from flows.outcome import RunOutcome
+from flows.persona_stage import persona_configs
 from flows.planning import plan_shard
 from flows.publish import Finished, current_outcome, publish
 from flows.rounds import Place, ask_everything
@@ -120,8 +121,12 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
             f"The plan must find at least one document, but found none: {reasons}. "
             "Compare the languages and lengths in `plan` with those of the corpus."
         )
+    wanted = plan
+    if persona_configs(config):
+        wanted = run.once(tasks.choose_personas, space, config, plan, documents)
+        run.add("personas", "requests", [wanted])
     words = run.once(tasks.vocabulary, space, config, documents)
-    asked = ask_everything(Place(run, config, space, documents, words), plan)
+    asked = ask_everything(Place(run, config, space, documents, words), wanted)
     documents, queries, found, checked = asked.documents, asked.queries, asked.found, asked.checked
 
     calls: list[tuple[Any, ...]] = [
@@ -156,6 +161,7 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         corpus.pieces,
         corpus.unique,
         corpus.documents if corpus.documents is not corpus.unique else [],
+        [plan],
         asked.rejecting,
         searched,
         judged.rejecting,

@@ -230,7 +230,7 @@ class RunConfig(Part):
         languages = {q.queries for entry in self.plan.entries for q in entry.quotas}
         scorers = self.relabel.scorers if self.relabel.enabled else ()
         judged = judging_fallbacks(scorers, self.judge.everyone, languages)
-        return list(dict.fromkeys([*planned_fallbacks(self.plan), *judged]))
+        return list(dict.fromkeys([*planned_fallbacks(self.plan, self.variations), *judged]))
 
     @model_validator(mode="after")
     def _pair_rules_judge_tasks(self) -> RunConfig:

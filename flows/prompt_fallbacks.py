@@ -9,6 +9,7 @@ from data_cards.records import Fact
 from sdg.judge import Judge
 from sdg.plan import PlanConfig
 from sdg.relabel import Scorer
+from sdg.variations import Variation
 
 
 class PromptFallback(NamedTuple):
@@ -25,26 +26,30 @@ class PromptFallback(NamedTuple):
     language: str
 
 
-def planned_fallbacks(plan: PlanConfig) -> Iterator[PromptFallback]:
-    """Yield the fallbacks of the tasks of a plan, in its order, some of them twice.
+def planned_fallbacks(
+    plan: PlanConfig, variations: Sequence[Variation] = ()
+) -> Iterator[PromptFallback]:
+    """Yield the fallbacks of the tasks of a plan and of variations, some of them twice.
 
     Raises:
         ConfigError: If a task has no prompt for a language of its quotas, nor a fallback.
     """
-    for entry in plan.entries:
-        for quota in entry.quotas:
-            request = {
-                "request_id": "",
-                "task": entry.task.label,
-                "document_language": quota.documents,
-                "query_language": quota.queries,
-                "generator": entry.generator,
-                "seed": 0,
-                "spec": "{}",
-            }
-            for used in entry.task.prompt_use(request).fallbacks:
-                task, _, language = used.partition(": ")
-                yield PromptFallback("generate", task, language)
+    asked = [(entry.task, quota) for entry in plan.entries for quota in entry.quotas]
+    planned = {(q.documents, q.queries): q for _, q in asked}
+    asked += [(v.task, quota) for v in variations for quota in planned.values()]
+    for task, quota in asked:
+        request = {
+            "request_id": "",
+            "task": task.label,
+            "document_language": quota.documents,
+            "query_language": quota.queries,
+            "generator": "",
+            "seed": 0,
+            "spec": "{}",
+        }
+        for used in task.prompt_use(request).fallbacks:
+            folder, _, language = used.partition(": ")
+            yield PromptFallback("generate", folder, language)
 
 
 def judging_fallbacks(

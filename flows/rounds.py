@@ -66,7 +66,7 @@ class Asked:
         checked: What was written for the rows and may stay.
         embedded: Of the last embed.
         recall: What approximate indexes find, or None.
-        rejecting: Every shard with a table "rejected", the plans included.
+        rejecting: Every shard with a table "rejected"; that of the plan is the caller's.
     """
 
     planned: list[Shard]
@@ -130,7 +130,7 @@ def ask_everything(place: Place, plan: Shard) -> Asked:
         run.add(WRITE, "links", [more])
         attached, checked, documents = [*attached, more], [*checked, more], [*documents, more]
         embedded = embed(run, config, space, documents)
-    rejecting = [planned, *(done.rejecting for done in rounds), attached]
+    rejecting = [planned[1:], *(done.rejecting for done in rounds), attached]
     return Asked(
         planned=planned,
         generated=[shard for done in rounds for shard in done.generated],

@@ -24,6 +24,7 @@ from flows import (
     miners,
     mining_stages,
     pair_stages,
+    persona_stage,
     query_stages,
     relabel_rows,
     reviewing,
@@ -46,6 +47,7 @@ drop_contaminated = _task(decontamination.drop_contaminated, "drop-evaluation-da
 decontaminate_queries = _task(decontamination.decontaminate_queries, "decontaminate-queries")
 decontaminate_rows = _task(decontamination.decontaminate_rows, "decontaminate-rows")
 vocabulary = _task(corpus_stages.corpus_vocabulary, "vocabulary")
+choose_personas = _task(persona_stage.persona_shard, "choose-personas")
 prepare = _task(generation_stages.prepare_shard, "prepare")
 generate = _task(generation_stages.generate_shard, "generate")
 check_written = _task(written_stages.check_written_shard, "check-written")
