@@ -29,8 +29,8 @@ class ConfiguredQuery(ChoosingTask):
     """A query of a kind that the LLM chose for the document, by a person whom it chose.
 
     The key "personas" of a request's spec lists who may ask, one line of text each; the LLM names
-    one by its number. Without the key anybody asks. What it chose is `persona`, `question_type`
-    and `difficulty` of the row's spec.
+    one by its number. Without the key it is the one of the key "persona", or anybody. What it chose
+    is `persona`, `question_type` and `difficulty` of the row's spec.
 
     After Qwen3-Embedding (arXiv 2506.05176, appendix), which offers five personas, the nearest of
     Persona Hub, and shows three worked examples; here there are none. Its lengths are not
@@ -129,4 +129,5 @@ class ConfiguredQuery(ChoosingTask):
 
 def _offered(request: Mapping[str, Any]) -> list[str]:
     """Return who may ask; [""], anybody, if nobody is named."""
-    return json.loads(request["spec"]).get("personas") or [""]
+    spec = json.loads(request["spec"])
+    return spec.get("personas") or [spec.get("persona", "")]

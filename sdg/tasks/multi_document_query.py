@@ -70,7 +70,11 @@ class MultiDocumentQuery(PromptedTask):
     ) -> dict[str, str]:
         """Return the documents, each between markers with its number."""
         documents = (document, *document.get("companions", ()))
-        blocks = [_block(number, d["text"]) for number, d in enumerate(documents, start=1)]
+        tags = [f"document_{number}" for number in range(1, len(documents) + 1)]
+        blocks = [
+            f"<{tag}>\n{_fenced_from_all(one['text'], tags)}\n</{tag}>"
+            for tag, one in zip(tags, documents, strict=True)
+        ]
         return {"documents": "\n\n".join(blocks), "num_documents": str(self.num_documents)}
 
     def parse(
@@ -97,6 +101,8 @@ class MultiDocumentQuery(PromptedTask):
         return "" if answer else "empty_answer"
 
 
-def _block(number: int, text: str) -> str:
-    tag = f"document_{number}"
-    return f"<{tag}>\n{fenced(text, tag)}\n</{tag}>"
+def _fenced_from_all(text: str, tags: Sequence[str]) -> str:
+    """Return `text` unable to end any document's markers, its own or those of another one."""
+    for tag in tags:
+        text = fenced(text, tag)
+    return text
