@@ -31,6 +31,9 @@ def gate_shard(
     def compute() -> Outcome:
         queries = candidates.table("kept")
         sources = corpus_of(documents).rows(queries["source_doc_id"].combine_chunks())
+        if (candidates.folder / "documents.parquet").exists():
+            # What was written for these queries is about to join the corpus.
+            sources = pa.concat_tables([sources, candidates.table("documents")])
         words = {} if vocabulary is None else tables_of(vocabulary)
         return outcome_of(apply_gates(queries, sources, gates, vocabularies=words))
 

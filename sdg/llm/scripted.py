@@ -197,24 +197,32 @@ def _bad_candidate(passage: str, query: str, draw: int) -> Candidate:
     return Candidate(query[: max(1, len(query) // 2)], "length", -2.0)
 
 
-def _fill(schema: Mapping[str, Any], passage: str, draw: int) -> Any:  # noqa: ANN401 - JSON
+def _fill(schema: Mapping[str, Any], passage: str, draw: int, mark: str = "") -> Any:  # noqa: ANN401 - JSON
     """Return a value that obeys a simple JSON schema; free texts in it are keyword queries.
 
-    Lists have one item, or as many as they need; those after the first have draws of their own.
+    Lists have one item, or as many as they need. Texts after the first of a list or an object have
+    draws of their own and end with their number or key, so that no two are equal.
     """
     if "enum" in schema:
         return schema["enum"][draw % len(schema["enum"])]
     kind = schema.get("type", "object")
     if kind == "object":
         properties = schema.get("properties") or {"query": {"type": "string"}}
-        return {name: _fill(part, passage, draw) for name, part in properties.items()}
+        marks = [f"{mark} {name}" if place else mark for place, name in enumerate(properties)]
+        return {
+            name: _fill(part, passage, draw, own)
+            for (name, part), own in zip(properties.items(), marks, strict=True)
+        }
     if kind == "array":
         count = min(max(1, schema.get("minItems", 1)), schema.get("maxItems", math.inf))
         items = schema.get("items", {"type": "string"})
-        return [_fill(items, passage, draw + place) for place in range(count)]
+        marks = [f"{mark} {place + 1}" if place else mark for place in range(count)]
+        return [_fill(items, passage, draw + place, own) for place, own in enumerate(marks)]
     if kind in ("integer", "number"):
         return schema.get("minimum", 0)
-    return True if kind == "boolean" else keyword_query(passage, draw)
+    if kind == "boolean":
+        return True
+    return keyword_query(passage, seed_for(draw, mark) if mark else draw) + mark
 
 
 def _read_rules(path: Path) -> tuple[ScriptedReply, ...]:

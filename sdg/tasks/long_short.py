@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sdg.ids import normalise_text, seed_for
+from sdg.ids import canonical_json, normalise_text, seed_for
+from sdg.llm import ChatRequest
 from sdg.tasks import TASKS, Parsed, Prepared
 from sdg.tasks.brainstormed import BrainstormedTask
 from sdg.tasks.placeholders import (
@@ -18,7 +20,7 @@ from sdg.tasks.placeholders import (
     Values,
     drawn,
 )
-from sdg.tasks.prompted import STRING, fenced, object_of
+from sdg.tasks.prompted import STRING, fenced, object_of, one_of
 from sdg.tasks.self_correction import CORRECTION, SelfCorrecting, corrected_row, holds_label
 from sdg.tasks.written_row import row_or_reason, written_as
 
@@ -100,6 +102,17 @@ class LongShort(BrainstormedTask, SelfCorrecting):
             "text": fenced(example["input_text"], "text"),
             "labels": fenced("\n".join(labels), "labels"),
         }
+
+    def render(
+        self, request: Mapping[str, Any], document: Mapping[str, Any], answers: Sequence[Any] = ()
+    ) -> ChatRequest:
+        """Return the last question; the engine holds a correction to the two labels."""
+        asked = super().render(request, document, answers)
+        if not self.corrects:
+            return asked
+        labels = sorted(answers[1][name] for name in _LABELS)
+        schema = object_of(explanation=STRING, label=one_of(*labels))
+        return dataclasses.replace(asked, json_schema=canonical_json(schema))
 
     def parse_preparation(
         self, step: int, request: Mapping[str, Any], value: dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import prompts
-from sdg.llm import Candidate
+from sdg.llm import ENGINES, Candidate, ChatRequest
 from sdg.tasks import TASKS, CopyTask, LlmTask, Task
 from tests.sdg.rows import document_row
 
@@ -27,7 +27,8 @@ REQUEST = {
 }
 # What a task that varies an accepted row is told of it.
 VARIED = {"query_id": "q1", "query": "who built the bridge", "instruction": ""}
-ANY = {"type": "string"}
+# Documents' and queries' language where English and English will not do.
+LANGUAGES: Mapping[str, tuple[str, str]] = {"bitext_triple": ("deu-Latn", "eng-Latn")}
 DOCUMENT = document_row(text="A footbridge.", natural_texts=[{"kind": "title", "text": "Bridge"}])
 
 
@@ -36,30 +37,33 @@ def build(name: str) -> Task:
 
 
 def request_of(task: Task) -> dict[str, Any]:
-    spec = {**(VARIED if task.varies else {}), **task.draw_spec(1, 0)}
-    return {**REQUEST, "spec": json.dumps(spec)}
+    documents, queries = LANGUAGES.get(task.name, ("eng-Latn", "eng-Latn"))
+    spec = {**(VARIED if task.varies else {}), **task.draw_spec(3, 0)}
+    return {
+        **REQUEST,
+        "document_language": documents,
+        "query_language": queries,
+        "spec": json.dumps(spec),
+    }
 
 
-def sample_of(schema: Mapping[str, Any]) -> Any:
-    """Return the smallest value that obeys a schema and is not empty."""
-    if schema["type"] == "object":
-        return {name: sample_of(part) for name, part in schema["properties"].items()}
-    if schema["type"] == "array":
-        return [sample_of(schema["items"])] * max(schema.get("minItems", 0), 1)
-    if schema["type"] == "integer":
-        return schema.get("minimum", 0)
-    return schema.get("enum", ["a sample"])[0]
+def document_of(task: Task) -> dict[str, Any]:
+    return DOCUMENT if task.is_grounded else {}
 
 
-def answers_for(task: LlmTask, request: Mapping[str, Any]) -> list[Any]:
-    """Return one answer to each preparation, as the task reads it."""
-    answers: list[Any] = []
+def scripted_reply(asked: ChatRequest) -> Candidate:
+    (reply,) = ENGINES.build({"engine": "scripted"}).complete([asked])
+    return reply.candidates[0]
+
+
+def answers_of(task: LlmTask, request: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the answers to all preparations, as the scripted engine gives them."""
+    answers: tuple[Any, ...] = ()
     for step in range(task.num_preparations):
-        asked = task.prepare(step, request, DOCUMENT, answers)
-        text = json.dumps(sample_of(json.loads(asked.json_schema)))
-        prepared = task.read_preparation(step, request, Candidate(text, "stop", None))
-        assert not prepared.reason
-        answers.append(prepared.value)
+        asked = task.prepare(step, request, document_of(task), answers)
+        prepared = task.read_preparation(step, request, scripted_reply(asked))
+        assert prepared.reason == ""
+        answers = (*answers, prepared.value)
     return answers
 
 
@@ -78,7 +82,7 @@ def test_a_task_either_asks_an_llm_or_copies(task: Task) -> None:
 
 
 def test_a_task_accepts_english_and_gives_at_least_one_candidate(task: Task) -> None:
-    task.check("eng-Latn", "eng-Latn")
+    task.check(*LANGUAGES.get(task.name, ("eng-Latn", "eng-Latn")))
     assert task.num_candidates >= 1
     assert task.label
 
@@ -91,11 +95,11 @@ def test_identity_is_json_and_the_same_for_two_equal_tasks(task: Task) -> None:
 
 def test_using_a_task_does_not_change_its_identity(task: Task) -> None:
     before = task.identity()
-    asked = request_of(task)
-    task.prompt_use(asked)
+    request = request_of(task)
+    task.prompt_use(request)
     if isinstance(task, LlmTask):
-        task.render(asked, DOCUMENT, answers_for(task, asked))
-        task.read_reply(asked, DOCUMENT, answers_for(task, asked), Candidate("x", "stop", None))
+        task.render(request, document_of(task), answers_of(task, request))
+        task.read(request, Candidate("x", "stop", None))
     assert task.identity() == before
 
 
@@ -108,17 +112,19 @@ def test_a_task_that_asks_an_llm_says_which_prompt_it_used(task: Task) -> None:
 
 
 def test_rendering_keeps_the_requests_key_and_holds_what_it_is_about(task: Task) -> None:
-    """The document, or for tasks that vary a query without reading the document that query."""
+    """The document; the query, if that is rewritten; nothing, if the LLM writes all texts."""
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     request = request_of(task)
-    answers = answers_for(task, request)
-    asked = task.render(request, DOCUMENT, answers)
-    before = [task.prepare(s, request, DOCUMENT, answers[:s]) for s in range(len(answers))]
-    texts = [one.prompt + "".join(t.text for t in one.messages) for one in (*before, asked)]
-    about = ["A footbridge.", *([VARIED["query"]] if task.varies == "query" else [])]
+    answers = answers_of(task, request)
+    asked = task.render(request, document_of(task), answers)
+    questions = [
+        *(task.prepare(s, request, document_of(task), answers[:s]) for s in range(len(answers))),
+        asked,
+    ]
+    text = "".join(one.prompt + "".join(turn.text for turn in one.messages) for one in questions)
     assert asked.key == "r1"
-    assert any(subject in text for text in texts for subject in about)
+    assert ("A footbridge." in text) is (task.is_grounded and task.varies != "query")
     assert bool(asked.prompt) is not bool(asked.messages)
 
 
@@ -132,14 +138,30 @@ def test_preparations_and_last_question_of_a_drawn_request_can_be_asked(task: Ta
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     request = request_of(task)
-    answers = answers_for(task, request)
-    asked = task.render(request, DOCUMENT, answers)
-    reply = Candidate(
-        json.dumps(sample_of(json.loads(asked.json_schema or "{}") or ANY)), "stop", 0
-    )
-    read = task.read_reply(request, DOCUMENT, answers, reply)
+    answers = answers_of(task, request)
+    asked = task.render(request, document_of(task), answers)
+    read = task.read_reply(request, document_of(task), answers, scripted_reply(asked))
     assert len(read) * asked.sampling.num_candidates == task.num_candidates
+    assert all(parsed.query or parsed.reason for parsed in read)
     json.dumps(task.facts_of(request, answers) if answers else {})
+
+
+def test_an_accepted_reply_has_a_positive_exactly_where_the_task_says_so(task: Task) -> None:
+    if not isinstance(task, LlmTask):
+        pytest.skip("asks no LLM")
+    request = request_of(task)
+    answers = answers_of(task, request)
+    reply = scripted_reply(task.render(request, document_of(task), answers))
+    accepted = [
+        parsed
+        for parsed in task.read_reply(request, document_of(task), answers, reply)
+        if not parsed.reason
+    ]
+    assert accepted
+    for parsed in accepted:
+        assert bool(parsed.written) is task.writes_documents
+        has_positive = any(document.role == "positive" for document in parsed.written)
+        assert has_positive or not task.positive_is_written
 
 
 @pytest.mark.parametrize(
@@ -149,7 +171,7 @@ def test_reading_any_reply_gives_a_query_or_a_reason(task: Task, text: str) -> N
     if not isinstance(task, LlmTask):
         pytest.skip("asks no LLM")
     for finish_reason in ("stop", "length"):
-        asked = request_of(task)
-        reply = Candidate(text, finish_reason, None)
-        for parsed in task.read_reply(asked, DOCUMENT, answers_for(task, asked), reply):
+        read = task.read(request_of(task), Candidate(text, finish_reason, None))
+        assert len(read) >= 1
+        for parsed in read:
             assert bool(parsed.query) is not bool(parsed.reason)
