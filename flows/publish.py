@@ -171,8 +171,20 @@ def run_fingerprint(config: RunConfig) -> str:
 
 def _optional_code(config: RunConfig) -> dict[str, int]:
     """Return the code versions of the optional stages that this run has."""
-    asked = {"pair_rules": bool(config.pair_rules)}
-    return {stage: OPTIONAL_CODE_VERSIONS[stage] for stage, is_asked in asked.items() if is_asked}
+    asked = config.tasks().values()
+    writes = any(task.writes_documents or task.num_companions for task in asked)
+    stages = {
+        "personas": any(entry.personas is not None for entry in config.plan.entries),
+        "prepare": any(getattr(task, "num_preparations", 0) for task in asked),
+        "pair_rules": bool(config.pair_rules),
+        "review": bool(config.review),
+        "vary": bool(config.variations),
+        "write": writes,
+        "written": writes,
+        "link": writes,
+        "add_written": writes,
+    }
+    return {stage: OPTIONAL_CODE_VERSIONS[stage] for stage, is_asked in stages.items() if is_asked}
 
 
 def current_outcome(config: RunConfig, directory: Path) -> RunOutcome | None:

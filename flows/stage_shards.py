@@ -17,19 +17,12 @@ CODE_VERSIONS = {
     "vocabulary": 1,
     "embed": 1,
     "plan": 1,
-    "personas": 1,
     "generate": 1,
-    "prepare": 1,
-    "vary": 1,
-    "write": 1,
-    "link": 1,
-    "add_written": 1,
     "gate": 1,
     "duplicates": 1,
     "retrieve": 1,
     "round_trip": 1,
     "cell_yield": 1,
-    "review": 1,
     "relabel": 1,
     "miners": 1,
     "propose": 1,
@@ -51,7 +44,17 @@ CODE_VERSIONS = {
 
 # Of stages that run only if they are configured: they count for the runs that have them, so that a
 # new one leaves the fingerprints of all other data sets alone.
-OPTIONAL_CODE_VERSIONS = {"pair_rules": 1}
+OPTIONAL_CODE_VERSIONS = {
+    "personas": 1,
+    "prepare": 1,
+    "pair_rules": 1,
+    "review": 1,
+    "vary": 1,
+    "write": 1,
+    "written": 1,
+    "link": 1,
+    "add_written": 1,
+}
 
 
 def identity_of(stage: str, **parts: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values

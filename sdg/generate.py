@@ -148,7 +148,10 @@ def _query(outcome: Outcome, task: Task, written: Sequence[Row], model_revision:
     if task.positive_is_written:
         roles = zip(written, parsed.written, strict=True)
         source = next(own["doc_id"] for own, text in roles if text.role == "positive")
-    parts = (row["task"], row["generator"], source, row["query_language"])
+    parts = [row["task"], row["generator"], source, row["query_language"]]
+    if row["spec"] != "{}":
+        # Two requests may ask the same task about one document, and be told the same query.
+        parts.append(row["spec"])
     is_new = task.varies != "documents"
     return {
         **common,
