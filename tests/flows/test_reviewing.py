@@ -255,7 +255,6 @@ def test_a_run_killed_while_reviewing_resumes_to_the_same_bytes_and_asks_nothing
     [
         ({"engine": "gpt"}, "'gpt' is not"),
         ({"reviewer": "vibes"}, "must be one of answerability, rubric"),
-        ({"prompt_language": "deu-Latn"}, "prompt for 'deu-Latn'"),
         ({"min_overall": 11}, "min_overall"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdg.errors import ConfigError, ContractError
+from sdg.errors import ContractError
 from sdg.llm import ChatRequest, Reply
 from sdg.review import REVIEWERS, Reviewer
 from sdg.review.pairs import Reviewed, review_pairs
@@ -209,13 +209,13 @@ def test_a_reviewers_place_in_the_list_does_not_change_what_is_asked() -> None:
     assert asked == again
 
 
-def test_a_language_without_a_prompt_is_refused_and_prompt_language_cures_it() -> None:
+def test_a_language_without_a_prompt_is_asked_about_in_english_and_says_so() -> None:
     queries = queries_of(query_row("q1", "कौन", query_language="hin-Deva"))
-    with pytest.raises(ConfigError, match="prompt_language"):
-        review_pairs(queries, DOCUMENTS_IN, [rubric()], answers_to({}, marks()), 1)
-    cured = rubric(prompt_language="eng-Latn")
-    done = review_pairs(queries, DOCUMENTS_IN, [cured], answers_to({}, marks()), 1)
+    answers = answers_to({"four marks": marks()}, "never")
+    done = review_pairs(queries, DOCUMENTS_IN, [rubric()], answers, 1)
     assert done.result.kept.num_rows == 1
+    assert list(rubric().prompt_sha256("hin-Deva")) == ["rubric/eng-Latn"]
+    assert list(rubric(prompt_language="fra-Latn").prompt_sha256("hin-Deva")) == ["rubric/fra-Latn"]
 
 
 def test_a_lost_answer_is_an_error() -> None:
