@@ -197,7 +197,7 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     stages += [
         after for earlier, after in ((distinct, clean), (clean, unique)) if after is not earlier
     ]
-    stages += [checked, passed, queries]
+    stages += [checked, passed, queries, *([reviewed] if reviewed is not queries else [])]
     return Round(
         generated=generated,
         queries=reviewed,
