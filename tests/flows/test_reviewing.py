@@ -162,7 +162,7 @@ def test_a_plan_counts_the_requests_to_reviewers(small_corpus: Path, tmp_path: P
     assert estimate.review_requests == 2 * written
     assert any("reviewers of pairs" in line for line in lines_of(estimate))
     bare = write_config(tmp_path / "b.yaml", settings(small_corpus))
-    assert not any("review" in s for s in lines_of(plan_run(bare, tmp_path / "b", ()).estimate))
+    assert not any("reviewers" in s for s in lines_of(plan_run(bare, tmp_path / "b", ()).estimate))
 
 
 def test_a_preview_shows_what_reviewers_said(small_corpus: Path, tmp_path: Path) -> None:
