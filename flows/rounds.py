@@ -254,11 +254,15 @@ def embed(run: Run, config: RunConfig, space: Workspace, documents: list[Shard])
 def _keep_written(
     place: Place, generated: list[Shard], queries: list[Shard]
 ) -> tuple[list[Shard], list[Shard]]:
-    """Check what was written, and drop the queries whose positive fell; nothing if none was."""
+    """Check what was written, and drop the queries whose positive fell.
+
+    In a run without tasks that write documents there is no such stage.
+    """
     run, config, space = place.run, place.config, place.space
-    written = [shard for shard in generated if (shard.folder / "links.parquet").exists()]
-    if not written:
+    asked = [task for task in config.tasks().values() if task.varies != "documents"]
+    if not any(task.writes_documents or task.num_companions for task in asked):
         return queries, []
+    written = [shard for shard in generated if (shard.folder / "links.parquet").exists()]
     name = f"{place.prefix}checked"
     checked = run.once(tasks.check_written, space, config, queries, written, place.documents, name)
     run.add(WRITE, "links", [checked])
