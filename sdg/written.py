@@ -25,7 +25,7 @@ from sdg.verdicts import VERDICTS
 STAGE = "write"
 # Where queries stop whose written positive fell.
 WRITTEN_STAGE = "written"
-_ASKED = ["query_id", "query", "source_doc_id"]
+_ASKED = ["query_id", "query", "source_doc_id", "document_language"]
 
 
 class WrittenConfig(Part):
@@ -57,8 +57,8 @@ class Checked(NamedTuple):
 
     Attributes:
         result: kept: LINKS that hold, by query_id, in the order written. rejected: `empty_text`,
-            `not_in_asked_language`, `equals_query`, `near_positive` (a negative that is its
-            query's positive or nearly so), and `query_was_rejected`. rows_in: links.
+            `not_in_asked_language`, `in_two_languages`, `equals_query`, `near_positive` (a negative
+            that is its query's positive or nearly so), and `query_was_rejected`. rows_in: links.
         documents: DOCUMENTS that kept links name and that the corpus lacks, by doc_id.
         verdicts: VERDICTS on queries whose positive fell: `positive_was_rejected`.
     """
@@ -86,7 +86,8 @@ def check_written(
     """Return which written documents may join the corpus.
 
     Args:
-        queries: Columns `query_id`, `query`, `source_doc_id` of the queries that still stand.
+        queries: Columns `query_id`, `query`, `source_doc_id`, `document_language` of the queries that
+            still stand.
         links: LINKS of all queries there were.
         written: DOCUMENTS, each id once.
         known: DOCUMENTS of the corpus; at least those among `written`, those that links name and
@@ -163,6 +164,10 @@ def _reason(
         told = wrong[link["doc_id"]].detected
         detail = f"asked for {document['language']}, detected {told.language} with {told.score}"
         return "not_in_asked_language", detail
+    is_source = link["doc_id"] == query["source_doc_id"]
+    if is_source and document["language"] != query["document_language"]:
+        # The same words, in the corpus or from another request, are there in another language.
+        return "in_two_languages", f"{document['language']}, {query['document_language']}"
     if comparison_key(document["text"]) == comparison_key(query["query"]):
         return "equals_query", ""
     if link["role"] == "negative":
