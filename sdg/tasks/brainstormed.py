@@ -69,9 +69,8 @@ class BrainstormedTask(PromptedTask):
     Attributes:
         tasks_per_call: Descriptions that one call is asked for; as many requests share it. About 20
             (E5-Mistral).
-        instruction_language: Language of the descriptions, which become the rows' instructions:
-            "eng-Latn", say, for models that are instructed in English whatever the query's
-            language; "" is the query's language.
+        instruction_language: Language of the descriptions, which become the rows' instructions; ""
+            is that of the query. English is own, as for `instructed_query`.
         sampling: How replies are drawn; 1.0 / 1.0 is E5-Mistral's.
     """
 
@@ -81,7 +80,7 @@ class BrainstormedTask(PromptedTask):
     )
 
     tasks_per_call: int = Field(default=20, ge=1)
-    instruction_language: str = Field(default="", pattern=r"^([a-z]{3}-[A-Z][a-z]{3})?$")
+    instruction_language: str = Field(default="eng-Latn", pattern=r"^([a-z]{3}-[A-Z][a-z]{3})?$")
     sampling: Sampling = CREATIVE
 
     def draw_spec(self, seed: int, number: int) -> dict[str, Any]:  # noqa: ARG002 - overriders'

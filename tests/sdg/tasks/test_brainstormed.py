@@ -108,11 +108,11 @@ def test_pairs_of_languages_tasks_and_brainstorms_share_nothing() -> None:
 
 def test_instructions_are_in_the_language_of_the_query_or_in_the_one_that_is_set() -> None:
     asked = request(TASK, query_language="tha-Thai")
-    assert "one sentence in Thai" in text_of(TASK.prepare(0, asked, {}, ()))
-    english = ShortShort(instruction_language="eng-Latn")
-    assert "one sentence in English" in text_of(english.prepare(0, asked, {}, ()))
-    assert "given text in Thai" in text_of(english.render(asked, {}, ["Find"]))
-    assert "short_short_0/eng-Latn" in english.prompt_use(asked).names
+    own = ShortShort(instruction_language="")
+    assert "one sentence in Thai" in text_of(own.prepare(0, asked, {}, ()))
+    assert "one sentence in English" in text_of(TASK.prepare(0, asked, {}, ()))
+    assert "given text in Thai" in text_of(TASK.render(asked, {}, ["Find"]))
+    assert "short_short_0/eng-Latn" in TASK.prompt_use(asked).names
 
 
 @pytest.mark.parametrize("name", NAMES)
