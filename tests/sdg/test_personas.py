@@ -177,7 +177,12 @@ def test_the_nearest_are_those_of_a_plain_sort_whatever_the_blocks(
     assert found.tolist() == expected.tolist()
 
 
-def test_between_equal_personas_the_first_ones_are_chosen() -> None:
-    """A document in which an encoder finds nothing is as near to every persona."""
-    nothing = np.zeros((2, 4), np.float32)
-    assert nearest_personas(nothing, units(100, 4, 1), 3).tolist() == [[0, 1, 2]] * 2
+@settings(max_examples=30, deadline=None)
+@given(kinds=st.lists(st.integers(0, 2), min_size=1, max_size=80), top_k=st.integers(1, 4))
+def test_between_equal_personas_the_first_ones_are_chosen(kinds: list[int], top_k: int) -> None:
+    """More are equal than are scored again; the last kind is one in which nothing is found."""
+    three = np.array([[1, 0], [0, 1], [0, 0]], np.float32)
+    about = np.array([[0.8, 0.6], [0.6, 0.8], [0, 0]], np.float32)
+    found = nearest_personas(about, three[kinds], top_k)
+    expected = np.argsort(-(about @ three[kinds].T), axis=1, kind="stable")[:, :top_k]
+    assert found.tolist() == expected.tolist()
