@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import local
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from mining import guess, kernels
 from mining.corpus import CorpusView
 from mining.corpus_part import CorpusPart
 from mining.deep_scan import scan_deep
-from mining.screens import Screen, Screened
+from mining.screens import FusedScreen, Screen, Screened
 from mining.search import Floats, Found, Rows, Wanted, check_wanted
 from sdg.errors import DataError
 
@@ -42,16 +42,37 @@ _MAX_LENGTH = 1e15
 _MAX_LIST = 1024
 
 
-class _State:
+class _State(NamedTuple):
     """The best k of every query so far; arrays as in `kernels.scan_tile`."""
 
-    def __init__(self, num_queries: int, k: int) -> None:
-        self.scores = np.full((num_queries, k), np.nan, np.float32)
-        self.rows = np.full((num_queries, k), -1, np.int64)
-        self.orders = np.zeros((num_queries, k), np.int64)
-        self.sizes = np.zeros(num_queries, np.int64)
-        self.above_upper = np.zeros(num_queries, np.int64)
-        self.above_rank = np.zeros(num_queries, np.int64)
+    scores: Floats
+    rows: Rows
+    orders: Rows
+    sizes: Rows
+    above_upper: Rows
+    above_rank: Rows
+
+    @classmethod
+    def empty(cls, num_queries: int, k: int) -> _State:
+        return cls(
+            np.full((num_queries, k), np.nan, np.float32),
+            np.full((num_queries, k), -1, np.int64),
+            np.zeros((num_queries, k), np.int64),
+            np.zeros(num_queries, np.int64),
+            np.zeros(num_queries, np.int64),
+            np.zeros(num_queries, np.int64),
+        )
+
+    def part(self, chunk: slice) -> _State:
+        """Return some queries' part of the same arrays."""
+        return _State(
+            self.scores[chunk],
+            self.rows[chunk],
+            self.orders[chunk],
+            self.sizes[chunk],
+            self.above_upper[chunk],
+            self.above_rank[chunk],
+        )
 
 
 def scan(
@@ -95,8 +116,9 @@ def scan(
 def _one_pass(
     queries: Floats, corpus: CorpusView, wanted: Wanted, screen: Screen, threads: int
 ) -> Found:
-    state = _State(len(queries), wanted.k)
+    state = _State.empty(len(queries), wanted.k)
     prepared = screen.prepare(queries)
+    scan_block = _by_words if isinstance(screen, FusedScreen) else _by_products
     chunks = [
         slice(start, min(start + _TILE_QUERIES, len(queries)))
         for start in range(0, len(queries), _TILE_QUERIES)
@@ -104,7 +126,7 @@ def _one_pass(
     with _workers(min(threads, len(chunks))) as workers:
         for first, block in corpus.blocks():
             documents = np.require(block, np.float32, ["C", "W"])
-            ready = screen.prepare(documents)
+            ready = screen.prepare_documents(documents)
             _check_finite(ready, first, corpus)
             order = corpus.id_order[first : first + len(documents)]
 
@@ -116,19 +138,18 @@ def _one_pass(
                 order: Rows = order,
             ) -> None:
                 piece = (queries[chunk], prepared.part(chunk), wanted.part(chunk))
-                _scan_block(piece, (first, documents, ready, order), screen, state, chunk)
+                scan_block(piece, (first, documents, ready, order), screen, state.part(chunk))
 
             # Consumed, so that an error in a thread is raised here.
             list(workers.map(work, chunks))
     return Found(state.rows, state.scores, state.above_upper, state.above_rank)
 
 
-def _scan_block(
+def _by_products(
     piece: tuple[Floats, Screened, Wanted],
     block: tuple[int, Floats, Screened, Rows],
     screen: Screen,
     state: _State,
-    chunk: slice,
 ) -> None:
     queries, prepared, wanted = piece
     first, documents, ready, order = block
@@ -151,16 +172,45 @@ def _scan_block(
             documents[tile],
             first + start,
             order[tile],
-            wanted.upper,
-            wanted.lower,
-            wanted.rank_scores,
-            state.scores[chunk],
-            state.rows[chunk],
-            state.orders[chunk],
-            state.sizes[chunk],
-            state.above_upper[chunk],
-            state.above_rank[chunk],
+            *wanted[1:],
+            *state[:],
         )
+
+
+def _by_words(
+    piece: tuple[Floats, Screened, Wanted],
+    block: tuple[int, Floats, Screened, Rows],
+    screen: Screen,
+    state: _State,
+) -> None:
+    """Do as `_by_products` does, with one bit in place of each product."""
+    queries, prepared, wanted = piece
+    first, documents, ready, order = block
+    slack = screen.slack(prepared, ready)
+    num_grouped = -(-len(queries) // kernels.GROUP) * kernels.GROUP
+    codes = np.zeros((num_grouped, prepared.values.shape[1]), np.int8)
+    starts = np.zeros(num_grouped, np.int32)
+    kernels.group(prepared.values, codes, starts)
+    steps = np.full(len(ready.panels) * kernels.PANEL, np.nan, np.float32)
+    steps[: len(documents)] = ready.step
+    is_bounded = bool((np.minimum(wanted.upper, wanted.rank_scores) < np.inf).any())
+    num_bounds = 4 if is_bounded else 1
+    # Queries that fill up the last group reach nothing.
+    bounds = np.full((num_bounds, num_grouped), np.inf, np.float32)
+    start = 0
+    while start < len(documents):
+        # No more than were seen before: bounds may rise in between, and start very low.
+        size = min(_TILE_DOCUMENTS, max(kernels.PANEL, first + start))
+        size -= size % kernels.PANEL
+        tile = slice(start, start + size)
+        panels = ready.panels[start // kernels.PANEL : (start + size) // kernels.PANEL]
+        words = np.empty((num_bounds, len(panels), num_grouped), np.uint64)
+        kernels.write_bounds(prepared.step, slack, *wanted[1:], state.scores, state.sizes, bounds)
+        kernels.mark(panels, steps[tile], codes, starts, bounds, words)
+        kernels.take_marked(
+            words, queries, documents[tile], first + start, order[tile], *wanted[1:], *state[:]
+        )
+        start += size
 
 
 def _room(screen: Screen) -> npt.NDArray[Any]:

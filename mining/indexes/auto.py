@@ -37,7 +37,7 @@ class Auto(Index):
         """Return what was taken, for the manifest and the card."""
         settings = self.taken().model_dump(mode="json", exclude_defaults=True)
         listed = [f"{key} {value}" for key, value in sorted(settings.items())]
-        return ", ".join([self.taken().name, *listed, "taken by auto"])
+        return ", ".join([self.taken().describe(), *listed, "taken by auto"])
 
     def close(self) -> None:
         """Let go of what was taken."""

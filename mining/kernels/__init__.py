@@ -11,6 +11,7 @@ import numpy as np
 
 from mining.kernels.codes import quantise
 from mining.kernels.compiler import compiled, compiled_sum
+from mining.kernels.marked import take_marked, write_bounds
 from mining.kernels.scan import scan_tile
 from mining.kernels.scores import exact_block, exact_pairs, exact_score
 from mining.kernels.verdicts import (
@@ -22,8 +23,11 @@ from mining.kernels.verdicts import (
     settle_rows,
     settle_shared,
 )
+from mining.kernels.vnni import GROUP, PANEL, group, has_vnni, mark, pack
 
 __all__ = [
+    "GROUP",
+    "PANEL",
     "compile_ahead",
     "compiled",
     "compiled_sum",
@@ -31,14 +35,20 @@ __all__ = [
     "exact_pairs",
     "exact_score",
     "first_alive",
+    "group",
+    "has_vnni",
     "is_among",
+    "mark",
     "mark_shared",
+    "pack",
     "quantise",
     "scan_tile",
     "settle",
     "settle_bounds",
     "settle_rows",
     "settle_shared",
+    "take_marked",
+    "write_bounds",
 ]
 
 
@@ -55,6 +65,8 @@ def compile_ahead() -> None:
             -column, column, lists, places, places.copy(), np.zeros(1, int), np.zeros(1, int),
             np.zeros(1, int),
         )  # fmt: skip
+    if has_vnni():
+        _compile_fused()
     mask, dropped = np.ones((1, 1), bool), np.zeros(1, np.int64)
     offsets = np.array([0, 1])
     mark_shared(places, rows, offsets, mask)
@@ -64,3 +76,17 @@ def compile_ahead() -> None:
     settle_rows(places, rows, offsets, mask, dropped)
     first_alive(mask, places, dropped)
     is_among(places, places)
+
+
+def _compile_fused() -> None:
+    ones, column, rows = np.ones((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, np.int64)
+    codes, starts = np.ones((GROUP, 4), np.int8), np.zeros(GROUP, np.int32)
+    lists, places = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64)
+    bounds, words = np.zeros((4, GROUP), np.float32), np.zeros((4, 1, GROUP), np.uint64)
+    group(codes[:1], codes, starts)
+    write_bounds(column, column, column, column, column, lists, rows, bounds)
+    mark(pack(codes[:1]), np.full(PANEL, np.nan, np.float32), codes, starts, bounds, words)
+    take_marked(
+        words, ones, ones, 0, rows, column, column, column, lists, places, places.copy(),
+        rows.copy(), rows.copy(), rows.copy(),
+    )  # fmt: skip

@@ -14,17 +14,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import mining.scan as scan_module
-from mining import guess
+from mining import guess, kernels
 from mining.corpus import CorpusView
 from mining.indexes import INDEXES
 from mining.scan import scan
-from mining.screens import Float32Screen, Int8Screen, Screen
+from mining.screens import Float32Screen, FusedScreen, Int8Screen, Screen
 from mining.search import Found, Wanted
 from tests.mining import visible
 from tests.mining.visible import document
 
 Floats = npt.NDArray[np.float32]
 SCREENS: list[Screen] = [Float32Screen(), Int8Screen()]
+if kernels.has_vnni():
+    SCREENS.append(FusedScreen())
 SIZE, K = 1500, 40
 ORDERS = ["random", "ascending", "descending", "clusters", "duplicates", "one block"]
 

@@ -37,6 +37,8 @@ BACK_ENDS: list[Index] = [
     INDEXES.build({"index": "torch", "screen": "float32", "threads": 1}),
     INDEXES.build({"index": "torch", "screen": "int8", "threads": 3}),
 ]
+if kernels.has_vnni():
+    BACK_ENDS.append(INDEXES.build({"index": "torch", "screen": "fused", "threads": 2}))
 
 
 def _search(queries: Floats, view: CorpusView, index: Index, k: int) -> Found:

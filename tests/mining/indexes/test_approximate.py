@@ -14,6 +14,7 @@ from mining.corpus import CorpusView
 from mining.corpus_part import CorpusPart
 from mining.indexes import INDEXES, Index
 from mining.indexes.approximate import ApproximateIndex
+from mining.indexes.torch_scan import TorchScan
 from mining.recall import measure_recall, sample_queries
 from mining.search import Floats, Rows, Wanted, pair_scores
 from sdg.errors import ConfigError, DataError
@@ -274,9 +275,9 @@ def test_auto_takes_an_exact_index_and_says_which(view: CorpusView, queries: Flo
     ("packages", "num_gpus", "expected"),
     [
         ({"faiss", "torch"}, 2, "faiss_flat, device gpu, taken by auto"),
-        ({"faiss", "torch"}, 0, "torch, taken by auto"),
+        ({"faiss", "torch"}, 0, "torch, screen int8, taken by auto"),
         ({"faiss"}, 0, "faiss_flat, taken by auto"),
-        ({"torch"}, 2, "torch, taken by auto"),
+        ({"torch"}, 2, "torch, screen int8, taken by auto"),
         (set(), 0, "exact, taken by auto"),
     ],
 )
@@ -285,6 +286,7 @@ def test_auto_prefers_a_gpu_then_the_fastest_that_is_installed(
 ) -> None:
     fake = SimpleNamespace(get_num_gpus=lambda: num_gpus)
     monkeypatch.setattr(auto_module, "load_faiss", lambda: fake)
+    monkeypatch.setattr(TorchScan, "taken_screen", lambda _: "int8")
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: name if name in packages else None
     )
