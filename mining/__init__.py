@@ -33,7 +33,8 @@ applied afterwards may be empty then; the best documents below the bound never a
 is needed, and the rank of each negative is the number of documents above the bound plus its place.
 
 Why the scan decides exactly: products are made in whatever arithmetic is fast, 8-bit integers where
-the processor has them, with a bound on how far off they are that always holds (`screens`). Only
+the processor has them, with a bound on how far off they are that always holds (`screens`); with
+AVX-512 VNNI they are compared before they are written, one bit a pair (`kernels.vnni`). Only
 pairs that this leaves open are scored again, in one way (`kernels.exact_score`), and sorted by
 (score, id): numpy, PyTorch and FAISS give the same bytes, and a tie never depends on who searched.
 Rejected: a threshold on rounded scores with a fixed band for rescoring, which overflows for weak

@@ -173,7 +173,12 @@ def _by_products(
             first + start,
             order[tile],
             *wanted[1:],
-            *state[:],
+            state.scores,
+            state.rows,
+            state.orders,
+            state.sizes,
+            state.above_upper,
+            state.above_rank,
         )
 
 
@@ -187,16 +192,13 @@ def _by_words(
     queries, prepared, wanted = piece
     first, documents, ready, order = block
     slack = screen.slack(prepared, ready)
-    num_grouped = -(-len(queries) // kernels.GROUP) * kernels.GROUP
-    codes = np.zeros((num_grouped, prepared.values.shape[1]), np.int8)
-    starts = np.zeros(num_grouped, np.int32)
-    kernels.group(prepared.values, codes, starts)
+    codes, starts = _grouped(prepared)
     steps = np.full(len(ready.panels) * kernels.PANEL, np.nan, np.float32)
     steps[: len(documents)] = ready.step
     is_bounded = bool((np.minimum(wanted.upper, wanted.rank_scores) < np.inf).any())
     num_bounds = 4 if is_bounded else 1
     # Queries that fill up the last group reach nothing.
-    bounds = np.full((num_bounds, num_grouped), np.inf, np.float32)
+    bounds = np.full((num_bounds, len(codes)), np.inf, np.float32)
     start = 0
     while start < len(documents):
         # No more than were seen before: bounds may rise in between, and start very low.
@@ -204,13 +206,33 @@ def _by_words(
         size -= size % kernels.PANEL
         tile = slice(start, start + size)
         panels = ready.panels[start // kernels.PANEL : (start + size) // kernels.PANEL]
-        words = np.empty((num_bounds, len(panels), num_grouped), np.uint64)
+        words = np.empty((num_bounds, len(panels), len(codes)), np.uint64)
         kernels.write_bounds(prepared.step, slack, *wanted[1:], state.scores, state.sizes, bounds)
         kernels.mark(panels, steps[tile], codes, starts, bounds, words)
         kernels.take_marked(
-            words, queries, documents[tile], first + start, order[tile], *wanted[1:], *state[:]
+            words,
+            queries,
+            documents[tile],
+            first + start,
+            order[tile],
+            *wanted[1:],
+            state.scores,
+            state.rows,
+            state.orders,
+            state.sizes,
+            state.above_upper,
+            state.above_rank,
         )
         start += size
+
+
+def _grouped(queries: Screened) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
+    """Return codes, filled up with zeros to whole groups, and where their sums start."""
+    rows = -(-len(queries.values) // kernels.GROUP) * kernels.GROUP
+    codes = np.zeros((rows, queries.values.shape[1]), np.int8)
+    starts = np.zeros(rows, np.int32)
+    kernels.group(queries.values, codes, starts)
+    return codes, starts
 
 
 def _room(screen: Screen) -> npt.NDArray[Any]:

@@ -3,10 +3,10 @@
 A library's product writes 4 bytes for each pair, which are read back once to see that nearly all
 of them are too low. Here each pair leaves one bit per bound. The product itself is as fast.
 
-One call of `_mark_panel` multiplies GROUP queries with a panel of PANEL documents: 24 registers of
-sums, four documents' codes of 4 numbers in each lane. The instruction multiplies bytes without a
-sign by bytes with one, so documents are stored 128 higher and sums start lower by 128 times the
-sum of the query's codes.
+GROUP queries are multiplied with a panel of PANEL documents at a time: 24 registers of sums, a
+document in each lane, four of its numbers at once. The instruction multiplies bytes without a sign
+by bytes with one, so documents are stored 128 higher and sums start lower by 128 times the sum of
+the query's codes: what comes out is the exact product.
 """
 
 from __future__ import annotations
