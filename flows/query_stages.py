@@ -95,11 +95,13 @@ def round_trip_shard(
     """Keep the queries that find their source again, the best one per request."""
     size = sum(shard.counts.kept for shard in documents)
     searched = round_trip.Searched(size, config.seed)
+    tasks = config.tasks()
+    several = {t: tasks[t].queries_per_reply for t in tasks if tasks[t].queries_per_reply > 1}
 
     def compute() -> Outcome:
         table = queries.table("kept")
         result = round_trip.check_round_trip(
-            table, candidates.table("candidates"), config.round_trip, searched
+            table, candidates.table("candidates"), config.round_trip, searched, several
         )
         passed = cell_yield.count_candidates([round_trip.passing_queries(result, table)])
         done = outcome_of(result)
@@ -111,6 +113,7 @@ def round_trip_shard(
             "round_trip",
             config=config.round_trip.model_dump(mode="json"),
             searched=None if config.round_trip.pool is None else list(searched),
+            several=several,
             queries=queries.digest,
             candidates=candidates.digest,
         ),

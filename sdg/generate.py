@@ -82,7 +82,9 @@ def generate(
             query = _query(outcome, tasks[outcome.request["task"]], rows, model_revision)
             kept.append(query)
             links += _links(outcome, query, rows)
-            written.update({row["doc_id"]: row for row in rows})
+            for row in rows:
+                # Equal texts are one document: the first request's, whatever shard it is in.
+                written.setdefault(row["doc_id"], row)
     total = sum(requests["num_candidates"].to_pylist())
     ordered = [written[doc_id] for doc_id in sorted(written)]
     return Generated(

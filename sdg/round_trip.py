@@ -84,8 +84,12 @@ def check_round_trip(
     candidates: pa.Table,
     config: RoundTripConfig,
     searched: Searched | None = None,
+    queries_per_reply: Mapping[str, int] | None = None,
 ) -> StageResult:
     """Return the queries that find their source document again, at most one per request.
+
+    Of a task whose replies hold several queries, those at one place of the replies to a request
+    are tries of each other, and one of each place stays.
 
     Rows are joined by `query_id`, never by position. Only `docs_above` and `source_score` of the
     candidates are read.
@@ -95,6 +99,7 @@ def check_round_trip(
         candidates: CANDIDATES; holds every query once; more rows and any order are fine.
         config: Bounds.
         searched: Needed if `config.pool` is given.
+        queries_per_reply: Column `task` -> how many queries a reply holds; others hold one.
 
     Returns:
         Kept and rejected rows, each in the order of `queries`; reasons `source_not_in_top_k`
@@ -117,7 +122,7 @@ def check_round_trip(
     rows = rows.with_columns(is_found=(pl.col("rank") < pl.col("limit")).fill_null(value=False))
     verdicts = [_not_found(rows.filter(~pl.col("is_found")))]
     if config.best_of:
-        verdicts.append(_not_best(rows.filter("is_found"), config.prefer))
+        verdicts.append(_not_best(rows.filter("is_found"), config.prefer, queries_per_reply or {}))
     return apply_verdicts(queries, pl.concat(verdicts).to_arrow().cast(VERDICTS), STAGE)
 
 
@@ -187,7 +192,7 @@ def _not_found(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _not_best(rows: pl.DataFrame, prefer: str) -> pl.DataFrame:
+def _not_best(rows: pl.DataFrame, prefer: str, per_reply: Mapping[str, int]) -> pl.DataFrame:
     numbers = ["mean_logprob", "source_score"]
     numbers.sort(key=lambda name: name != prefer)
     tries = rows.filter(pl.col("generator") != "")
@@ -195,7 +200,9 @@ def _not_best(rows: pl.DataFrame, prefer: str) -> pl.DataFrame:
         "request_id", "docs_above", *numbers, "candidate_index", "query_id",
         descending=[False, False, True, True, False, False], nulls_last=True,
     )  # fmt: skip
-    tries = tries.with_columns(best=pl.col("query_id").first().over("request_id"))
+    held = pl.col("task").replace_strict(dict(per_reply), default=1, return_dtype=pl.Int32)
+    place = pl.col("candidate_index") % held
+    tries = tries.with_columns(best=pl.col("query_id").first().over("request_id", place))
     return tries.filter(pl.col("query_id") != pl.col("best")).select(
         "query_id", reason=pl.lit("not_best_candidate"), detail=pl.col("best")
     )

@@ -86,8 +86,8 @@ def check_written(
     """Return which written documents may join the corpus.
 
     Args:
-        queries: Columns `query_id`, `query`, `source_doc_id`, `document_language` of the queries that
-            still stand.
+        queries: Columns `query_id`, `query`, `source_doc_id`, `document_language` of the queries
+            that still stand.
         links: LINKS of all queries there were.
         written: DOCUMENTS, each id once.
         known: DOCUMENTS of the corpus; at least those among `written`, those that links name and

@@ -153,6 +153,11 @@ class Task(Plugin):
         return 1
 
     @property
+    def queries_per_reply(self) -> int:
+        """Return how many queries one reply holds."""
+        return 1
+
+    @property
     def num_companions(self) -> int:
         """Return how many further documents a request needs."""
         return 0

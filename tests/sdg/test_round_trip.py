@@ -181,3 +181,17 @@ def test_a_pool_as_large_as_the_corpus_changes_nothing_and_needs_its_size() -> N
     assert found.kept["query_id"].to_pylist() == ["q0", "q1"]
     with pytest.raises(ContractError, match="searched"):
         check_round_trip(queries, candidates, config)
+
+
+def test_of_replies_with_several_queries_one_stays_for_each_place() -> None:
+    """Replies (q0, q1) and (q2, q3): places 0 and 1."""
+    ranks = [1, 0, 0, 1]
+    rows = [
+        query_row(f"q{i}", request_id="r", candidate_index=i, generator="m", task="seven")
+        for i in range(4)
+    ]
+    found = [candidates_row(f"q{i}", docs_above=rank) for i, rank in enumerate(ranks)]
+    kept = check_round_trip(
+        queries_of(*rows), candidates_of(*found), RoundTripConfig(top_k=9), None, {"seven": 2}
+    ).kept
+    assert kept["query_id"].to_pylist() == ["q1", "q2"]
