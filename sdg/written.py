@@ -2,8 +2,9 @@
 
     queries + links + written documents ─► check ─► documents, links, verdicts on queries
 
-A written positive that cannot stay takes its query with it; a negative leaves alone. The unit is
-the document. What is checked of a query is the gates' affair.
+A written document that a query is about takes the query with it where it cannot stay; further
+positives and negatives leave alone. The unit is the link of a document to a query. What is checked
+of a query is the gates' affair.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class WrittenConfig(Part):
         min_letters: Shorter texts are not asked about their language: labels and short sentences
             are too short for a detector; own.
         among: Languages the detector chooses from, at least two; () is all it knows.
-        max_jaccard: A negative that shares a larger part of its words with a positive of its query
+        max_jaccard: A document that shares a larger part of its words with a positive of its query
             is dropped (0.95: CodeR).
         negatives: "beside" puts written negatives before mined ones, "instead" leaves a row that
             has written ones without mined ones, "none" uses none; own.
@@ -57,10 +58,10 @@ class Checked(NamedTuple):
 
     Attributes:
         result: kept: LINKS that hold, by query_id, in the order written. rejected: `empty_text`,
-            `not_in_asked_language`, `in_two_languages`, `equals_query`, `near_positive` (a negative
-            that is its query's positive or nearly so), and `query_was_rejected`. rows_in: links.
+            `not_in_asked_language`, `in_two_languages`, `equals_query`, `near_positive` (it says
+            nearly what a positive of the query says), and `query_was_rejected`. rows_in: links.
         documents: DOCUMENTS that kept links name and that the corpus lacks, by doc_id.
-        verdicts: VERDICTS on queries whose positive fell: `positive_was_rejected`.
+        verdicts: VERDICTS on queries that are about a document that fell: `positive_was_rejected`.
     """
 
     result: StageResult
@@ -68,12 +69,22 @@ class Checked(NamedTuple):
     verdicts: pa.Table
 
 
-class _Fallen(NamedTuple):
-    """A link that does not hold."""
+class _Judged(NamedTuple):
+    """A link, why it does not hold ("" if it does), and why its query falls with it."""
 
     link: Mapping[str, Any]
     reason: str
-    detail: str
+    detail: str = ""
+    lost: str = ""
+
+
+class _Seen(NamedTuple):
+    """What links are judged by: documents by id, those of the corpus, detected languages."""
+
+    texts: Mapping[str, Mapping[str, Any]]
+    in_corpus: frozenset[str]
+    wrong: Mapping[str, Verified]
+    config: WrittenConfig
 
 
 def check_written(
@@ -97,39 +108,45 @@ def check_written(
     check_table(links, LINKS, "links")
     check_table(written, DOCUMENTS, "written")
     check_table(known, DOCUMENTS, "known")
-    texts = {row["doc_id"]: row for table in (written, known) for row in table.to_pylist()}
+    seen = _Seen(
+        {row["doc_id"]: row for table in (written, known) for row in table.to_pylist()},
+        frozenset(known["doc_id"].to_pylist()),
+        _wrong_languages(written, config),
+        config,
+    )
     asked = {row["query_id"]: row for row in queries.select(_ASKED).to_pylist()}
-    wrong = _wrong_languages(written, config)
-    kept: list[Mapping[str, Any]] = []
-    fallen: list[_Fallen] = []
-    verdicts: list[dict[str, str]] = []
+    judged: list[_Judged] = []
     groups = pl.DataFrame(links).partition_by("query_id", maintain_order=True, as_dict=True)
     for key in sorted(groups):
-        own, query = groups[key].to_dicts(), asked.get(str(key[0]))
-        if query is None:
-            fallen += [_Fallen(link, "query_was_rejected", "") for link in own]
-            continue
-        judged = [_Fallen(link, *_reason(link, query, own, texts, wrong, config)) for link in own]
-        lost = [one for one in judged if one.reason and one.link["role"] == "positive"]
-        if lost:
-            detail = f"{lost[0].reason} {lost[0].detail}".strip()
-            verdicts.append(
-                {
-                    "query_id": query["query_id"],
-                    "reason": "positive_was_rejected",
-                    "detail": detail,
-                }
-            )
-            judged = [o if o.reason else o._replace(reason="query_was_rejected") for o in judged]
-        kept += [one.link for one in judged if not one.reason]
-        fallen += [one for one in judged if one.reason]
-    in_corpus = set(known["doc_id"].to_pylist())
-    new = sorted({str(link["doc_id"]) for link in kept} - in_corpus)
+        judged += _judge(asked.get(str(key[0])), groups[key].to_dicts(), seen)
+    kept = [one.link for one in judged if not one.reason]
+    new = sorted({str(link["doc_id"]) for link in kept} - seen.in_corpus)
+    fallen = [one for one in judged if one.reason]
+    lost = {one.link["query_id"]: one.lost for one in judged if one.lost}
+    verdicts = [
+        {"query_id": query_id, "reason": "positive_was_rejected", "detail": detail}
+        for query_id, detail in lost.items()
+    ]
     return Checked(
-        StageResult(table_of(kept, LINKS), _rejected(fallen, texts), links.num_rows),
-        table_of([texts[doc_id] for doc_id in new], DOCUMENTS),
+        StageResult(table_of(kept, LINKS), _rejected(fallen, seen.texts), links.num_rows),
+        table_of([seen.texts[doc_id] for doc_id in new], DOCUMENTS),
         table_of(verdicts, VERDICTS),
     )
+
+
+def _judge(
+    query: Mapping[str, Any] | None, own: Sequence[Mapping[str, Any]], seen: _Seen
+) -> list[_Judged]:
+    """Return what becomes of the links of one query; None if the query itself has stopped."""
+    if query is None:
+        return [_Judged(link, "query_was_rejected") for link in own]
+    judged = [_Judged(link, *_reason(link, query, own, seen)) for link in own]
+    source = query["source_doc_id"]
+    lost = next((one for one in judged if one.reason and one.link["doc_id"] == source), None)
+    if lost is None:
+        return judged
+    told = f"{lost.reason} {lost.detail}".strip()
+    return [one._replace(reason=one.reason or "query_was_rejected", lost=told) for one in judged]
 
 
 def _wrong_languages(written: pa.Table, config: WrittenConfig) -> dict[str, Verified]:
@@ -153,33 +170,46 @@ def _reason(
     link: Mapping[str, Any],
     query: Mapping[str, Any],
     own: Sequence[Mapping[str, Any]],
-    texts: Mapping[str, Mapping[str, Any]],
-    wrong: Mapping[str, Verified],
-    config: WrittenConfig,
+    seen: _Seen,
 ) -> tuple[str, str]:
-    document = texts[link["doc_id"]]
+    document = seen.texts[link["doc_id"]]
+    is_source = link["doc_id"] == query["source_doc_id"]
     if not document["text"]:
         return "empty_text", ""
-    if link["doc_id"] in wrong:
-        told = wrong[link["doc_id"]].detected
+    if link["doc_id"] in seen.wrong:
+        told = seen.wrong[link["doc_id"]].detected
         detail = f"asked for {document['language']}, detected {told.language} with {told.score}"
         return "not_in_asked_language", detail
-    is_source = link["doc_id"] == query["source_doc_id"]
     if is_source and document["language"] != query["document_language"]:
         # The same words, in the corpus or from another request, are there in another language.
         return "in_two_languages", f"{document['language']}, {query['document_language']}"
     if comparison_key(document["text"]) == comparison_key(query["query"]):
         return "equals_query", ""
+    near = "" if is_source else _near_positive(link, query, own, seen)
+    return ("near_positive", near) if near else ("", "")
+
+
+def _near_positive(
+    link: Mapping[str, Any],
+    query: Mapping[str, Any],
+    own: Sequence[Mapping[str, Any]],
+    seen: _Seen,
+) -> str:
+    """Return the id of a positive that says nearly the same, "" if there is none."""
+    positives = {query["source_doc_id"]}
     if link["role"] == "negative":
-        positives = {row["doc_id"] for row in own if row["role"] == "positive"}
-        for doc_id in sorted(positives | {query["source_doc_id"]}):
-            one, other = (Document(texts[i]["text"], "") for i in (link["doc_id"], doc_id))
-            if is_near(one, other, config.max_jaccard):
-                return "near_positive", doc_id
-    return "", ""
+        positives |= {row["doc_id"] for row in own if row["role"] == "positive"}
+    elif link["doc_id"] in seen.in_corpus:
+        # A document of the corpus that the query needs, too.
+        return ""
+    this = Document(seen.texts[link["doc_id"]]["text"], "")
+    for doc_id in sorted(positives):
+        if is_near(this, Document(seen.texts[doc_id]["text"], ""), seen.config.max_jaccard):
+            return doc_id
+    return ""
 
 
-def _rejected(fallen: Sequence[_Fallen], texts: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+def _rejected(fallen: Sequence[_Judged], texts: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     rows = [
         {
             "row_id": f"{one.link['query_id']}-{one.link['doc_id']}",
