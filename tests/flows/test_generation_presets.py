@@ -1,0 +1,159 @@
+"""Presets that generate: every one runs, and every number in one says where it is from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data_cards.manifest import load_manifest
+from data_cards.verify import verify_data_set
+from flows.build import run_build
+from flows.config import load_config
+from tests.flows.small import settings, write_config, write_corpus
+
+FOLDER = Path(__file__).parents[2] / "flows" / "presets"
+# The demo is ours from end to end; `test_build` and CI run it.
+PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "demo")
+NUMBER = re.compile(r"[<>=]*\d+(?:\.\d+)?(?:-\d+)?")
+
+
+def text_of(preset: str) -> str:
+    return (FOLDER / f"{preset}.yaml").read_text(encoding="utf-8")
+
+
+def tiny(preset: str, corpus: Path, count: int = 3) -> dict[str, Any]:
+    """Return a preset over the invented corpus, a few requests for each quota, without models."""
+    values: dict[str, Any] = yaml.safe_load(text_of(preset))
+    small = settings(corpus)
+    values.update({name: small[name] for name in ("sources", "encoder", "index", "licence")})
+    # Invented towns are near duplicates of each other by design.
+    values["corpus"] = {**values["corpus"], "deduplicate": False}
+    values["generators"] = {name: {"engine": "scripted"} for name in values["generators"]}
+    for entry in values["plan"]["entries"]:
+        entry.pop("min_characters", None)
+        entry["quotas"] = [{**quota, "count": count} for quota in entry["quotas"]]
+    for miner in values["mining"].get("miners", ()):
+        if "encoder" in miner:
+            miner.update(encoder={"encoder": "hashing", "num_dimensions": 64}, label="second")
+    values["shards"] = {"requests": 16}
+    return values
+
+
+def test_there_is_a_preset_for_every_recipe() -> None:
+    assert PRESETS == [
+        "abstract-descriptions",
+        "e5-mistral",
+        "fin-persona",
+        "gecko",
+        "gpl",
+        "inpars",
+        "kalm",
+        "nemotron",
+        "promptagator",
+        "qwen3-embedding",
+        "qzhou",
+        "swim-ir",
+        "sycl",
+        "targen",
+    ]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_loads_and_asks_a_generator(preset: str) -> None:
+    config = load_config(Path(preset))
+    assert config.name == preset
+    assert config.writers == {"writer"}
+    # A preset needs nothing but packages as it stands.
+    assert [source.name for source in config.sources] == ["wikipedia_abstracts"]
+    assert all(e.model_dump()["model"].startswith("packaged:") for e in config.generators.values())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_head_of_a_preset_shows_how_to_set_ones_own_corpus_and_server(preset: str) -> None:
+    head = text_of(preset).split("\nname:")[0]
+    words = " ".join(line.removeprefix("#").rstrip("\\").strip() for line in head.splitlines())
+    assert f"pairmill build {preset} " in words
+    shown = re.findall(r"--set ([\w.-]+)=('[^']*'|\S+)", words)
+    assert "generators.writer" in {key for key, _ in shown}
+    overrides = [f"{key}={value.strip(chr(39))}" for key, value in shown]
+    config = load_config(Path(preset), overrides)
+    assert config.generators["writer"].name == "openai"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_number_in_a_preset_has_its_source_on_its_line(preset: str) -> None:
+    text = text_of(preset)
+    sources = labels_of(text)
+    assert "own" in sources
+    unsourced = [line for line in lines_with_numbers(text) if not is_sourced(line, sources)]
+    assert unsourced == []
+
+
+def test_a_number_without_a_source_is_found() -> None:
+    text = "# paper: arXiv 2401.00368. own: ours.\na: 1  # paper: 1\nb: 2\nc: {d: 3}  # many\n"
+    text += "e: [x, '<5']  # own\nf: abc-2  # a name, no number\n"
+    found = lines_with_numbers(text)
+    assert found == ["a: 1  # paper: 1", "b: 2", "c: {d: 3}  # many", "e: [x, '<5']  # own"]
+    sources = labels_of(text)
+    assert [is_sourced(line, sources) for line in found] == [True, False, False, True]
+
+
+def labels_of(text: str) -> set[str]:
+    """Return what the head of a preset calls its sources: `label: where it is from`."""
+    head = " ".join(
+        line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#")
+    )
+    found = re.findall(r"(?:^|[.,;] |, so |^.*?: )?\b([A-Za-z0-9]+): (?=[A-Za-z])", head)
+    return set(found)
+
+
+def lines_with_numbers(text: str) -> list[str]:
+    """Return the lines in which a value is a number, or a text that is one."""
+    nodes = values_in(yaml.compose(text))
+    places = {node.start_mark.line for node in nodes if NUMBER.fullmatch(node.value)}
+    lines = text.splitlines()
+    return [lines[place] for place in sorted(places)]
+
+
+def values_in(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from values_in(item)
+    elif isinstance(node, yaml.MappingNode):
+        for _, item in node.value:
+            yield from values_in(item)
+
+
+def is_sourced(line: str, sources: set[str]) -> bool:
+    """Return whether the comment of a line names one of the sources, or says `own`."""
+    _, sign, comment = line.partition(" #")
+    named = set(re.findall(r"\b([A-Za-z0-9]+):", comment)) | set(re.findall(r"\bown\b", comment))
+    return bool(sign) and bool(named & sources)
+
+
+@pytest.fixture(scope="module")
+def towns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("presets") / "towns.jsonl", 12)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_runs_from_end_to_end(preset: str, towns: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", tiny(preset, towns))
+    run_build(config, tmp_path / "out")
+    assert verify_data_set(tmp_path / "out") == []
+    manifest = load_manifest(tmp_path / "out")
+    asked: dict[str, int] = {}
+    for cell in manifest.cells:
+        asked[cell.task] = asked.get(cell.task, 0) + cell.requested
+    print(preset, {s.name: (s.counts if hasattr(s,'counts') else s) for s in manifest.stages} if hasattr(manifest,'stages') else '')
+    for cell in manifest.cells: print(cell)
+    assert sorted(asked) == sorted(load_config(config).tasks())
+    assert min(asked.values()) > 0
+    assert sum(cell.kept for cell in manifest.cells) > 0
