@@ -144,6 +144,10 @@ def finish(folder: Path, identity: Mapping[str, Any], compute: Callable[[], Outc
     # The old manifest goes first: from here on the shard is not finished.
     (folder / MANIFEST).unlink(missing_ok=True)
     outcome = compute()
+    for path in folder.glob("*.parquet"):
+        # Of a shard that lay here before and had other tables: nobody may take them for this one's.
+        if path.stem not in outcome.tables:
+            path.unlink()
     files = {}
     for name, table in sorted(outcome.tables.items()):
         path = folder / f"{name}.parquet"

@@ -138,3 +138,11 @@ def test_equal_tables_give_equal_bytes_whatever_their_chunks(tmp_path: Path) -> 
     store.write_parquet(tmp_path / "a.parquet", whole)
     store.write_parquet(tmp_path / "b.parquet", parts)
     assert store.sha256_of(tmp_path / "a.parquet") == store.sha256_of(tmp_path / "b.parquet")
+
+
+def test_a_shard_computed_anew_leaves_no_table_of_what_lay_there_before(tmp_path: Path) -> None:
+    links = pa.table({"query_id": ["q"]})
+    tables = {"kept": pa.table({"n": [1]}), "links": links}
+    finish(tmp_path, IDENTITY, lambda: Outcome(tables, Counts(1, 1)))
+    finish(tmp_path, {**IDENTITY, "config": 2}, Computer())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.parquet", "manifest.json"]
