@@ -87,9 +87,9 @@ def test_the_brainstorm_is_that_of_short_long() -> None:
 
 
 def test_the_question_about_an_accepted_pair_is_in_the_documents_language() -> None:
-    asked = {**given(), "query_language": "tha-Thai", "document_language": "deu-Latn"}
+    asked = {**given(), "query_language": "tha-Thai", "document_language": "swe-Latn"}
     text = text_of(GIVEN.render(asked, KNOWN))
-    assert "Write all four in German, each with at least 50 words" in text
+    assert "Write all four in Swedish, each with at least 50 words" in text
     assert "Thai" not in text
 
 
