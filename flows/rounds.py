@@ -194,9 +194,8 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
             "review", "candidates", tasks.review, calls, total=total, steps="requests at most"
         )
     stages = [generated, gated, distinct]
-    stages += [
-        after for earlier, after in ((distinct, clean), (clean, unique)) if after is not earlier
-    ]
+    optional = ((distinct, clean), (clean, unique), (unique, paired))
+    stages += [after for earlier, after in optional if after is not earlier]
     stages += [checked, passed, queries, *([reviewed] if reviewed is not queries else [])]
     return Round(
         generated=generated,
