@@ -51,14 +51,20 @@ def gate_shard(
 
 
 def find_run_duplicates(
-    space: Workspace, config: RunConfig, gated: Sequence[Shard], name: str = "verdicts"
+    space: Workspace,
+    config: RunConfig,
+    gated: Sequence[Shard],
+    name: str = "verdicts",
+    before: Sequence[Shard] = (),
 ) -> Shard:
-    """Find equal queries over the whole run."""
+    """Find equal queries over the whole run; those of the rounds before stay."""
     columns = ["query_id", "query", "query_language", "source_doc_id"]
 
     def compute() -> Outcome:
-        batches = (shard.table("kept", columns) for shard in gated)
-        verdicts = duplicate_queries.find_duplicate_queries(batches, config.duplicates)
+        batches, standing = (
+            (shard.table("kept", columns) for shard in shards) for shards in (gated, before)
+        )
+        verdicts = duplicate_queries.find_duplicate_queries(batches, config.duplicates, standing)
         return Outcome({"verdicts": verdicts}, Counts())
 
     return finish(
@@ -67,6 +73,7 @@ def find_run_duplicates(
             "duplicates",
             config=config.duplicates.model_dump(mode="json"),
             gated=[shard.digest for shard in gated],
+            before=[shard.digest for shard in before],
         ),
         compute,
     )

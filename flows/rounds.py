@@ -161,7 +161,7 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     gated = run.stage("gate", "candidates", tasks.gate, calls)
 
     verdicts = f"{place.prefix}verdicts"
-    equal = run.once(tasks.find_equal_queries, space, config, [*before, *gated], verdicts)
+    equal = run.once(tasks.find_equal_queries, space, config, gated, verdicts, list(before))
     calls = [(space, "duplicates", equal, s) for s in gated]
     distinct = run.stage("duplicates", "candidates", tasks.carry_out, calls)
 

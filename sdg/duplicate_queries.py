@@ -27,6 +27,10 @@ from sdg.verdicts import VERDICTS
 _COLUMNS = ["query_id", "query", "query_language", "source_doc_id"]
 
 
+# Before the ids, so that what stands comes first in every order.
+_STANDING, _NEW = "0", "1"
+
+
 class DuplicateQueriesConfig(Part):
     """What happens to equal queries of different documents.
 
@@ -38,7 +42,9 @@ class DuplicateQueriesConfig(Part):
 
 
 def find_duplicate_queries(
-    batches: Iterable[pa.Table], config: DuplicateQueriesConfig | None = None
+    batches: Iterable[pa.Table],
+    config: DuplicateQueriesConfig | None = None,
+    standing: Iterable[pa.Table] = (),
 ) -> pa.Table:
     """Return which queries stop because an equal one exists in the same language.
 
@@ -49,27 +55,35 @@ def find_duplicate_queries(
         batches: Tables with at least `query_id`, `query`, `query_language`, `source_doc_id`; ids
             are unique over all of them.
         config: None is the default configuration.
+        standing: Queries that were accepted before and stay whatever equals them; they come before
+            all others.
 
     Returns:
-        VERDICTS, one row per stopped query, by `query_id` ascending; reasons
+        VERDICTS, one row per stopped query of `batches`, by `query_id` ascending; reasons
         `query_of_several_documents` (detail: how many) and `duplicate_of_earlier_query` (detail:
         the id that stays). Depends neither on the order nor on the cut of the batches.
     """
     config = config or DuplicateQueriesConfig()
-    frames = [_digests(batch.select(_COLUMNS)) for batch in batches]
+    frames = [
+        _digests(batch.select(_COLUMNS)).with_columns(
+            place=pl.format("{}{}", pl.lit(rank), "query_id")
+        )
+        for rank, tables in ((_STANDING, standing), (_NEW, batches))
+        for batch in tables
+    ]
     if not frames:
         return VERDICTS.empty_table()
     rows = pl.concat(frames).with_columns(
-        first=pl.col("query_id").min().over("key"),
-        first_of_source=pl.col("query_id").min().over("key", "source_doc_id"),
+        first=pl.col("place").min().over("key"),
+        first_of_source=pl.col("place").min().over("key", "source_doc_id"),
         num_sources=pl.col("source_doc_id").n_unique().over("key"),
     )
-    is_later = pl.col("query_id") != pl.col("first_of_source")
+    is_later = pl.col("place") != pl.col("first_of_source")
     is_ambiguous = pl.col("num_sources") > 1
     if config.ambiguous == "keep_first":
-        is_ambiguous &= pl.col("query_id") != pl.col("first")
+        is_ambiguous &= pl.col("place") != pl.col("first")
     stopped = (
-        rows.filter(is_later | is_ambiguous)
+        rows.filter(pl.col("place").str.starts_with(_NEW) & (is_later | is_ambiguous))
         .select(
             "query_id",
             reason=pl.when(is_ambiguous)
@@ -77,7 +91,7 @@ def find_duplicate_queries(
             .otherwise(pl.lit("duplicate_of_earlier_query")),
             detail=pl.when(is_ambiguous)
             .then(pl.col("num_sources").cast(pl.String))
-            .otherwise(pl.col("first_of_source")),
+            .otherwise(pl.col("first_of_source").str.slice(1)),
         )
         .sort("query_id")
     )

@@ -62,3 +62,24 @@ def test_verdicts_do_not_depend_on_shards_or_order(rows: list[tuple[str, str]], 
     left = [r for i, r in enumerate(rows) if f"q{i}" not in verdicts["query_id"].to_pylist()]
     texts = [text for text, _ in left]
     assert len(texts) == len(set(texts))
+
+
+def test_a_new_query_that_equals_one_that_stands_goes_whatever_their_ids_are() -> None:
+    standing = [queries_of(query_row("q5", "who built it"), query_row("q6", "why"))]
+    new = queries_of(
+        query_row("q1", "Who built it?"),
+        query_row("q9", "who built it"),
+        query_row("q2", "Why?", source_doc_id="d2"),
+        query_row("q3", "when"),
+    )
+    for ambiguous in ("reject_all", "keep_first"):
+        config = DuplicateQueriesConfig.model_validate({"ambiguous": ambiguous})
+        assert find_duplicate_queries([new], config, standing).to_pydict() == {
+            "query_id": ["q1", "q2", "q9"],
+            "reason": [
+                "duplicate_of_earlier_query",
+                "query_of_several_documents",
+                "duplicate_of_earlier_query",
+            ],
+            "detail": ["q5", "2", "q5"],
+        }
