@@ -137,7 +137,7 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         "relabel", "candidates", tasks.relabel, calls, total=total, steps="scores at most"
     )
     if checked:
-        calls = [(space, s, checked) for s in positives]
+        calls = [(space, config, q, p, checked) for q, p in zip(queries, positives, strict=True)]
         positives = run.stage("link", "candidates", tasks.link, calls)
 
     prepared = (

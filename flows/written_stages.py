@@ -75,18 +75,33 @@ def check_written_shard(
     )
 
 
-def link_shard(space: Workspace, positives: Shard, checked: Sequence[Shard]) -> Shard:
-    """Give the queries of one shard their further positives."""
+def link_shard(
+    space: Workspace, config: RunConfig, queries: Shard, positives: Shard, checked: Sequence[Shard]
+) -> Shard:
+    """Give the queries of one shard their further positives, and those of what they paraphrase."""
+    same = sorted(label for label, task in config.tasks().items() if task.keeps_meaning)
 
     def compute() -> Outcome:
         links = concat(checked, "links", LINKS)
-        table = with_further_positives(positives.table("positives"), links)
+        rows = queries.table("kept", ["query_id", "paraphrase_of", "task"])
+        is_same = pc.is_in(rows["task"], value_set=pa.array(same, pa.string()))
+        varied = rows.filter(pc.and_(is_same, pc.not_equal(rows["paraphrase_of"], "")))
+        originals = zip(
+            *(varied[name].to_pylist() for name in ("query_id", "paraphrase_of")), strict=True
+        )
+        table = with_further_positives(positives.table("positives"), links, dict(originals))
         tables = {"positives": table, "judgments": positives.table("judgments")}
         return Outcome(tables, Counts(table.num_rows, table.num_rows))
 
     return finish(
         space.shard("link", positives.folder.name),
-        identity_of("link", positives=positives.digest, links=[shard.digest for shard in checked]),
+        identity_of(
+            "link",
+            same=same,
+            queries=queries.digest,
+            positives=positives.digest,
+            links=[shard.digest for shard in checked],
+        ),
         compute,
     )
 

@@ -30,23 +30,31 @@ class WithWritten(NamedTuple):
     extra: Mapping[str, int]
 
 
-def with_further_positives(positives: pa.Table, links: pa.Table) -> pa.Table:
+def with_further_positives(
+    positives: pa.Table, links: pa.Table, originals: Mapping[str, str] | None = None
+) -> pa.Table:
     """Return POSITIVES with the documents that links name as positives, after those they have.
 
     Args:
         positives: POSITIVES.
         links: LINKS; those of other queries and of negatives do not count.
+        originals: Query -> the query whose meaning it shares: what answers that one answers it,
+            too, and would else be mined as its negative.
     """
     check_table(positives, POSITIVES, "positives")
     check_table(links, LINKS, "links")
+    known = dict(originals or {})
+    ids = positives["query_id"].to_pylist()
+    of_rows = pa.array({*ids, *(known[i] for i in ids if i in known)}, pa.string())
+    is_theirs = pc.and_(
+        pc.equal(links["role"], "positive"), pc.is_in(links["query_id"], value_set=of_rows)
+    )
     further: dict[str, list[str]] = {}
-    for link in links.filter(pc.equal(links["role"], "positive")).to_pylist():
+    for link in links.filter(is_theirs).to_pylist():
         further.setdefault(link["query_id"], []).append(link["doc_id"])
     lists = [
-        list(dict.fromkeys([*own, *further.get(query_id, [])]))
-        for query_id, own in zip(
-            *(positives[name].to_pylist() for name in ("query_id", "positive_ids")), strict=True
-        )
+        list(dict.fromkeys([*own, *further.get(i, ()), *further.get(known.get(i, ""), ())]))
+        for i, own in zip(ids, positives["positive_ids"].to_pylist(), strict=True)
     ]
     place = positives.schema.get_field_index("positive_ids")
     column = pa.array(lists, POSITIVES.field("positive_ids").type)

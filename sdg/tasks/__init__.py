@@ -130,6 +130,7 @@ class Task(Plugin):
         asks_llm: False if the query is copied from what people wrote beside the document.
         is_grounded: False if no document is drawn from the corpus.
         varies: "" for tasks of the plan.
+        keeps_meaning: True if what answers the query that is varied answers the new one, too.
         instruction: Put before the query by models trained with instructions; "" for none.
         alias: Value of the column `task` in place of the task's name, so that one task may stand
             in a plan with two settings; "" for none.
@@ -138,6 +139,7 @@ class Task(Plugin):
     asks_llm: ClassVar[bool] = True
     is_grounded: ClassVar[bool] = True
     varies: ClassVar[Literal["", "query", "documents"]] = ""
+    keeps_meaning: ClassVar[bool] = False
 
     instruction: str = ""
     alias: str = Field(default="", pattern=r"^([a-z][a-z0-9_]*)?$")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sdg.tasks import TASKS
 from sdg.tasks.prompted import fenced
@@ -16,6 +16,8 @@ class AugmentedQuery(VariedQuery):
 
     QZhou-Embedding augments retrieval data in this way, and nothing else (arXiv 2508.21632).
     """
+
+    keeps_meaning: ClassVar[bool] = False
 
     def variables(
         self, request: Mapping[str, Any], document: Mapping[str, Any], answers: Sequence[Any]

@@ -40,6 +40,7 @@ class VariedQuery(PromptedTask):
     """A task that writes another query for the document of an accepted one."""
 
     varies: ClassVar[Literal["", "query", "documents"]] = "query"
+    keeps_meaning: ClassVar[bool] = True
     reply_schema: ClassVar[Mapping[str, Any]] = object_of(query=STRING)
 
     def variables(
