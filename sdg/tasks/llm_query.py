@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 import prompts as prompt_files
 from sdg.errors import ConfigError
 from sdg.ids import canonical_json, comparison_key, normalise_text
-from sdg.llm import Candidate, ChatRequest, Message, Sampling
+from sdg.llm import Candidate, ChatRequest, Sampling
 from sdg.prompt_choice import ChosenPrompt, choose_prompt, own_prompt
 from sdg.tasks import TASKS, LlmTask, Parsed, PromptUse
+from sdg.tasks.prompted import chat_of
 
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "‘": "’"}
 _END_OF_DOCUMENT = "</document>"
@@ -43,12 +44,23 @@ class LlmQuery(LlmTask):
             kinds of question and more round trips (0.83-0.86 of candidates) than four long ones
             (0.75), for SmolLM2-135M on 60 English abstracts.
         prompts: Folder of prompt files that replaces the packaged ones; "" for the packaged ones.
+        system: What the model is told before every question of a chat; "" for nothing.
     """
 
     shape: Literal["chat", "completion"] = "chat"
     sampling: Sampling = Sampling()
     num_shots: int = Field(default=6, ge=0)
     prompts: str = ""
+    system: str = ""
+
+    @model_validator(mode="after")
+    def _only_chats_have_a_system_message(self) -> Self:
+        if self.system and self.shape == "completion":
+            raise ValueError(
+                "`system` must be empty with `shape: completion`, which continues text, but is "
+                f"{self.system!r} instead. Use `shape: chat`"
+            )
+        return self
 
     _chosen: dict[str, ChosenPrompt] = PrivateAttr(default_factory=dict)
     _shot_keys: frozenset[str] | None = PrivateAttr(default=None)
@@ -111,7 +123,7 @@ class LlmQuery(LlmTask):
             )
         except prompt_files.PromptError as error:
             raise ConfigError(str(error)) from error
-        return ChatRequest(key, "", (Message("user", body),), self.sampling, seed, _SCHEMA)
+        return ChatRequest(key, "", chat_of(self.system, body), self.sampling, seed, _SCHEMA)
 
     def read(
         self,

@@ -88,6 +88,12 @@ def query_or_reason(query: str, **more: Any) -> Parsed:  # noqa: ANN401 - fields
     return Parsed("", reason) if reason else Parsed(text, "", **more)
 
 
+def chat_of(system: str, user: str) -> tuple[Message, ...]:
+    """Return the turns of a chat before the reply; no system message if it is ""."""
+    told = (Message("system", system),) if system else ()
+    return (*told, Message("user", user))
+
+
 class PromptedTask(LlmTask):
     """A task that asks by chat, with prompts in files, and reads JSON.
 
@@ -97,6 +103,8 @@ class PromptedTask(LlmTask):
         preparation_schemas: Those of the replies to the questions before, in order.
         sampling: How replies are drawn; grounded generation 0.6 / 0.95 is the Nemotron recipe's.
         prompts: Folder of prompt files that replaces the packaged ones; "" for the packaged ones.
+        system: What the model is told before every question, as its system message; "" for
+            nothing, since some chat templates know no such message.
     """
 
     reply_schema: ClassVar[Mapping[str, Any]]
@@ -104,6 +112,7 @@ class PromptedTask(LlmTask):
 
     sampling: Sampling = Sampling()
     prompts: str = ""
+    system: str = ""
 
     _loaded: dict[tuple[str, str], ChosenPrompt] = PrivateAttr(default_factory=dict)
 
@@ -314,7 +323,7 @@ class PromptedTask(LlmTask):
         return ChatRequest(
             empty.key,
             "",
-            (Message("user", body),),
+            chat_of(self.system, body),
             empty.sampling,
             empty.seed,
             canonical_json(self.asked_schema(step, request)),

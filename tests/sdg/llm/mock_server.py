@@ -32,7 +32,7 @@ class MockServer(ThreadingHTTPServer):
     Attributes:
         misbehave: Called with each request; returns "", a fault of the server ("500", "429",
             "400", "401", "too_long", "stall", "cut", "garbage", "half", "short") or of the model
-            ("not_json", "cut_json", "empty", "length", "twice").
+            ("not_json", "cut_json", "empty", "length", "twice", "says:" and a query).
         metrics: Text of /metrics; "" for none.
         bodies: Every POST body that came, in order.
         keys: Every Authorization header that came.
@@ -151,6 +151,9 @@ def _said_badly(answer: dict[str, Any], fault: str) -> dict[str, Any]:
             choice["message"]["content"] = said[fault]
         elif fault == "length":
             choice |= {"finish_reason": "length"}
+        elif fault.startswith("says:"):
+            query = fault.removeprefix("says:")
+            choice["message"]["content"] = json.dumps({"query": query})
         elif fault == "twice":
             choice["message"]["content"] = '{"query": "the same"}'
     return answer

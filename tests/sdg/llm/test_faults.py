@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from sdg.gates import GATES, apply_gates
 from sdg.generate import generate
 from sdg.llm import ENGINES, Sampling
 from sdg.llm.journal import Journal
@@ -135,3 +136,28 @@ def test_with_one_server_dead_from_the_start_every_row_is_the_same(tmp_path: Pat
     # Only the second reply to request 28 says the same as the first.
     assert alone.rejected.equals(beside.rejected)
     assert alone.kept["request_id"].to_pylist() == [*ids_without_28, "r28"]
+
+
+def test_a_server_that_dies_for_good_leaves_its_rows_to_the_one_that_lives(tmp_path: Path) -> None:
+    with running_server() as alone:
+        expected = build(tmp_path / "alone", alone)
+    with running_server() as dying, running_server() as living:
+        # From its sixth request on every connection ends without an answer.
+        dying.misbehave = lambda _: "cut" if len(dying.bodies) > 5 else ""
+        found = build(tmp_path / "two", dying, living, max_attempts=6)
+        assert len(dying.bodies) > 5
+    assert found.kept.equals(expected.kept)
+    assert found.rejected.equals(expected.rejected)
+
+
+def test_replies_in_a_wrong_language_are_parsed_and_stopped_by_the_gate(tmp_path: Path) -> None:
+    french = "quel ingénieur a construit la passerelle au-dessus de la gorge"
+    with running_server() as server:
+        server.misbehave = lambda asked: f"says:{french}" if asked.body["seed"] == 4 else ""
+        result = build(tmp_path, server)
+    assert french in result.kept["query"].to_pylist()
+    documents = documents_of(*(document_row(f"d{i:02d}", f"Pool {i}.") for i in range(COUNT)))
+    gate = GATES.build({"gate": "language", "among": ["eng-Latn", "fra-Latn"]})
+    only = result.kept.filter(pc.equal(result.kept["query"], french))
+    gated = apply_gates(only, documents, [gate])
+    assert gated.rejected["reason"].to_pylist() == ["query_language_unsure"]
