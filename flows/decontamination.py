@@ -29,6 +29,7 @@ from sdg.ids import canonical_json
 from sdg.schemas import StageResult, reject_rows
 from sdg.shards import Counts, Outcome, Shard, finish
 from sdg.text_leaves import text_leaves
+from sdg.written import STAGE as WRITE
 
 DOCUMENT_STAGE, QUERY_STAGE = "decontaminate_documents", "decontaminate"
 
@@ -143,6 +144,25 @@ def decontaminate_rows(
     )
 
 
+def find_contaminated_written(
+    documents: pa.Table, config: DecontaminateConfig
+) -> dict[str, tuple[str, str]]:
+    """Return the id of each written document that an evaluation set holds -> reason and detail.
+
+    Args:
+        documents: DOCUMENTS that an LLM wrote, not in the corpus yet. Each counts for itself: its
+            group is that of the document it was written from, which was compared before.
+        config: What is blocked.
+    """
+    if not config.against:
+        return {}
+    alone = pl.DataFrame(documents.select(["doc_id", "text"])).with_columns(
+        pl.lit("").alias(name) for name in DOCUMENT_COLUMNS if name not in ("doc_id", "text")
+    )
+    found = find_contaminated_documents([alone.to_arrow()], block_list(config))
+    return {doc_id: (reason, detail) for doc_id, reason, detail in found.iter_rows()}
+
+
 def without_evaluation_texts(rejections: pa.Table, config: DecontaminateConfig) -> pa.Table:
     """Return REJECTIONS of all stages in which none repeats a text of an evaluation set.
 
@@ -205,7 +225,7 @@ def decontamination_record(
         hits = {
             f"{stage.name}.{reason}": number
             for stage in stages
-            if stage.name in {DOCUMENT_STAGE, QUERY_STAGE}
+            if stage.name in {DOCUMENT_STAGE, QUERY_STAGE, WRITE}
             for reason, number in sorted(stage.counts.rejected.items())
             if reason.endswith(f"in_evaluation_set_{one.slug}")
         }

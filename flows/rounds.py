@@ -126,7 +126,8 @@ def ask_everything(place: Place, plan: Shard) -> Asked:
         there = replace(place, documents=documents, prefix="w")
         attached = ask(there, wanted, ATTACH, "documents asked for")
         name = f"{there.prefix}checked"
-        more = run.once(tasks.check_written, space, config, queries, attached, documents, name)
+        shards = (queries, attached, documents)
+        more = run.once(tasks.check_written, space, config, *shards, name, queries_stand=True)
         run.add(WRITE, "links", [more])
         attached, checked, documents = [*attached, more], [*checked, more], [*documents, more]
         embedded = embed(run, config, space, documents)

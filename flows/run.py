@@ -118,10 +118,10 @@ class Run:
             )
         ]
 
-    def once(self, task: Any, *arguments: Any) -> Any:  # noqa: ANN401 - Prefect's task
+    def once(self, task: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - Prefect's task
         """Run `task` once; its time counts for the next stage."""
         start = time.monotonic()
-        result = task.submit(*arguments).result()
+        result = task.submit(*arguments, **named).result()
         self._pending += time.monotonic() - start
         stop_if_pending()
         if isinstance(result, Shard):

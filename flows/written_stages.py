@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from flows.config import RunConfig
 from flows.corpus_stages import corpus_of
+from flows.decontamination import find_contaminated_written, identity_of_sets
 from flows.judging import Rows, concat
 from flows.mining_stages import open_corpus
 from flows.resources import held
@@ -29,6 +30,8 @@ def check_written_shard(
     written: Sequence[Shard],
     documents: Sequence[Shard],
     name: str,
+    *,
+    queries_stand: bool = False,
 ) -> Shard:
     """Check what was written for the queries that still stand.
 
@@ -39,6 +42,7 @@ def check_written_shard(
         written: Shards with tables "links" and "documents".
         documents: The corpus so far.
         name: The shard's name.
+        queries_stand: True if they were accepted before anything was written for them.
 
     Returns:
         Tables "kept" (DOCUMENTS that join the corpus), "links", "verdicts" and "rejected". Its
@@ -53,7 +57,15 @@ def check_written_shard(
         asked = concat(queries, "kept", QUERIES)
         ids = [links["doc_id"], asked["source_doc_id"]]
         known = corpus_of(documents).rows(pa.chunked_array([c for i in ids for c in i.chunks]))
-        done = check_written(asked, links, distinct, known, config.written)
+        done = check_written(
+            asked,
+            links,
+            distinct,
+            known,
+            config.written,
+            blocked=find_contaminated_written(distinct, config.decontaminate),
+            queries_stand=queries_stand,
+        )
         tables = {
             "kept": done.documents,
             "links": done.result.kept,
@@ -67,6 +79,8 @@ def check_written_shard(
         identity_of(
             "write",
             config=config.written.model_dump(mode="json"),
+            sets=identity_of_sets(config.decontaminate),
+            queries_stand=queries_stand,
             queries=[shard.digest for shard in queries],
             written=[shard.digest for shard in written],
             documents=[shard.digest for shard in documents],

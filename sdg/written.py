@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from sdg.ids import comparison_key
 from sdg.judge.policy import Document, is_near
-from sdg.language import Verified, verify_languages
+from sdg.language import verify_languages
 from sdg.part import Part
 from sdg.schemas import DOCUMENTS, LINKS, StageResult, check_table, reject_rows, table_of
 from sdg.verdicts import VERDICTS
@@ -26,6 +26,9 @@ from sdg.verdicts import VERDICTS
 STAGE = "write"
 # Where queries stop whose written positive fell.
 WRITTEN_STAGE = "written"
+_READ = ["doc_id", "text", "language", "source"]
+# Reason and detail.
+Told = tuple[str, str]
 _ASKED = ["query_id", "query", "source_doc_id", "document_language"]
 
 
@@ -58,8 +61,9 @@ class Checked(NamedTuple):
 
     Attributes:
         result: kept: LINKS that hold, by query_id, in the order written. rejected: `empty_text`,
-            `not_in_asked_language`, `in_two_languages`, `equals_query`, `near_positive` (it says
-            nearly what a positive of the query says), and `query_was_rejected`. rows_in: links.
+            the reasons of `blocked`, `not_in_asked_language`, `in_two_languages`, `equals_query`,
+            `near_positive` (it says nearly what a positive of the query says), and
+            `query_was_rejected`. rows_in: links.
         documents: DOCUMENTS that kept links name and that the corpus lacks, by doc_id.
         verdicts: VERDICTS on queries that are about a document that fell: `positive_was_rejected`.
     """
@@ -79,12 +83,13 @@ class _Judged(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """What links are judged by: documents by id, those of the corpus, detected languages."""
+    """What links are judged by: documents by id, those of the corpus, what falls in any case."""
 
     texts: Mapping[str, Mapping[str, Any]]
     in_corpus: frozenset[str]
-    wrong: Mapping[str, Verified]
+    wrong: Mapping[str, Told]
     config: WrittenConfig
+    queries_stand: bool
 
 
 def check_written(
@@ -93,6 +98,9 @@ def check_written(
     written: pa.Table,
     known: pa.Table,
     config: WrittenConfig,
+    *,
+    blocked: Mapping[str, Told] | None = None,
+    queries_stand: bool = False,
 ) -> Checked:
     """Return which written documents may join the corpus.
 
@@ -104,23 +112,29 @@ def check_written(
         known: DOCUMENTS of the corpus; at least those among `written`, those that links name and
             the queries' source documents.
         config: What to check.
+        blocked: Id of a written document -> why it must not be trained on, as of an evaluation set.
+        queries_stand: True if the queries were accepted before anything was written for them: then
+            nothing that falls takes one along.
     """
     check_table(links, LINKS, "links")
     check_table(written, DOCUMENTS, "written")
     check_table(known, DOCUMENTS, "known")
     seen = _Seen(
-        {row["doc_id"]: row for table in (written, known) for row in table.to_pylist()},
+        {r["doc_id"]: r for t in (written, known) for r in t.select(_READ).to_pylist()},
         frozenset(known["doc_id"].to_pylist()),
-        _wrong_languages(written, config),
+        {**_wrong_languages(written, config), **(blocked or {})},
         config,
+        queries_stand,
     )
     asked = {row["query_id"]: row for row in queries.select(_ASKED).to_pylist()}
     judged: list[_Judged] = []
-    groups = pl.DataFrame(links).partition_by("query_id", maintain_order=True, as_dict=True)
-    for key in sorted(groups):
-        judged += _judge(asked.get(str(key[0])), groups[key].to_dicts(), seen)
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for link in links.to_pylist():
+        groups.setdefault(link["query_id"], []).append(link)
+    for query_id in sorted(groups):
+        judged += _judge(asked.get(query_id), groups[query_id], seen)
     kept = [one.link for one in judged if not one.reason]
-    new = sorted({str(link["doc_id"]) for link in kept} - seen.in_corpus)
+    new = pa.array(sorted({link["doc_id"] for link in kept} - seen.in_corpus), pa.string())
     fallen = [one for one in judged if one.reason]
     lost = {one.link["query_id"]: one.lost for one in judged if one.lost}
     verdicts = [
@@ -129,7 +143,7 @@ def check_written(
     ]
     return Checked(
         StageResult(table_of(kept, LINKS), _rejected(fallen, seen.texts), links.num_rows),
-        table_of([seen.texts[doc_id] for doc_id in new], DOCUMENTS),
+        written.take(pc.index_in(new, value_set=written["doc_id"].combine_chunks())),
         table_of(verdicts, VERDICTS),
     )
 
@@ -142,14 +156,21 @@ def _judge(
         return [_Judged(link, "query_was_rejected") for link in own]
     judged = [_Judged(link, *_reason(link, query, own, seen)) for link in own]
     source = query["source_doc_id"]
-    lost = next((one for one in judged if one.reason and one.link["doc_id"] == source), None)
-    if lost is None:
+    lost = next(
+        (
+            one
+            for one in judged
+            if one.reason and one.link["role"] == "positive" and one.link["doc_id"] == source
+        ),
+        None,
+    )
+    if lost is None or seen.queries_stand:
         return judged
     told = f"{lost.reason} {lost.detail}".strip()
     return [one._replace(reason=one.reason or "query_was_rejected", lost=told) for one in judged]
 
 
-def _wrong_languages(written: pa.Table, config: WrittenConfig) -> dict[str, Verified]:
+def _wrong_languages(written: pa.Table, config: WrittenConfig) -> dict[str, Told]:
     rows = [
         row
         for row in written.select(["doc_id", "text", "language"]).to_pylist()
@@ -159,7 +180,11 @@ def _wrong_languages(written: pa.Table, config: WrittenConfig) -> dict[str, Veri
         [row["text"] for row in rows], [row["language"] for row in rows], among=config.among
     )
     return {
-        row["doc_id"]: looked
+        row["doc_id"]: (
+            "not_in_asked_language",
+            f"asked for {row['language']}, detected {looked.detected.language} "
+            f"with {looked.detected.score}",
+        )
         for row, looked in zip(rows, found, strict=True)
         if looked.detected.score >= config.min_language_score
         and looked.claimed_score < looked.detected.score
@@ -173,13 +198,11 @@ def _reason(
     seen: _Seen,
 ) -> tuple[str, str]:
     document = seen.texts[link["doc_id"]]
-    is_source = link["doc_id"] == query["source_doc_id"]
+    is_source = link["role"] == "positive" and link["doc_id"] == query["source_doc_id"]
     if not document["text"]:
         return "empty_text", ""
     if link["doc_id"] in seen.wrong:
-        told = seen.wrong[link["doc_id"]].detected
-        detail = f"asked for {document['language']}, detected {told.language} with {told.score}"
-        return "not_in_asked_language", detail
+        return seen.wrong[link["doc_id"]]
     if is_source and document["language"] != query["document_language"]:
         # The same words, in the corpus or from another request, are there in another language.
         return "in_two_languages", f"{document['language']}, {query['document_language']}"
