@@ -493,7 +493,22 @@ def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
     for reviewer in config.review:
         for language in reviewed_languages(reviewer, parsed):
             names.update(reviewer.prompt_sha256(language))
-    return prompt_records(names)
+    return prompt_records(names | _attaching_prompts(config, parsed))
+
+
+def _attaching_prompts(config: RunConfig, parsed: pa.Table) -> set[str]:
+    """Return the prompts that wrote documents for queries; no row of their own names them."""
+    asked = pl.DataFrame(parsed.select(["task", "document_language", "query_language"])).unique()
+    names: set[str] = set()
+    for variation in config.variations:
+        if variation.task.varies != "documents":
+            continue
+        fitting = asked.filter(pl.col("task").is_in(variation.fitting(asked["task"])))
+        if variation.languages:
+            fitting = fitting.filter(pl.col("query_language").is_in(variation.languages))
+        for pair in fitting.iter_rows(named=True):
+            names.update(variation.task.prompt_use(pair).names.split("+"))
+    return names
 
 
 def mining_record(
