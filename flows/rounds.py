@@ -241,7 +241,7 @@ def ask(place: Place, requests: pa.Table, stage: str, unit: str) -> list[Shard]:
         shards = run.shards(stage, "requests", tasks.generate, asking, total=total)
         found.update({name: shard for (name, _), shard in zip(group, shards, strict=True)})
     shards = [found[name] for name, _ in cut]
-    run.add(stage, unit, shards)
+    run.add(stage, unit, shards, [shard for name, _ in cut for shard in done[name]])
     return shards
 
 

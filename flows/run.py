@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flows.asking import scope_of
@@ -87,9 +88,21 @@ class Run:
         self._pending += time.monotonic() - start
         return shards
 
-    def add(self, name: str, unit: str, shards: Sequence[Shard]) -> None:
-        """Remember a stage whose shards are done."""
+    def add(
+        self, name: str, unit: str, shards: Sequence[Shard], asked_before: Sequence[Shard] = ()
+    ) -> None:
+        """Remember a stage whose shards are done.
+
+        Args:
+            name: The stage.
+            unit: What its rows are.
+            shards: Its shards.
+            asked_before: Shards of its preparations: their tokens and what they left unanswered
+                count for the stage.
+        """
         done = summarise(name, unit, shards, self._pending)
+        for shard in asked_before:
+            done = replace(done, counts=done.counts + Counts(extra=shard.counts.extra))
         self._pending = 0.0
         for place, stage in enumerate(self.stages):
             if stage.name == name:

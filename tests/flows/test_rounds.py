@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from flows import resources
 from flows.config import RunConfig
+from flows.rounds import Place, ask
+from flows.run import Run
 from flows.workspace import Workspace
 from flows.written_stages import check_written_shard
 from sdg.ids import content_id
+from sdg.llm import ChatRequest, Reply
+from sdg.llm.scripted import ScriptedEngine
+from sdg.plan import index_documents, plan_requests
 from sdg.schemas import LINKS, table_of
-from sdg.shards import Counts, Outcome, Shard, finish
+from sdg.shards import UNANSWERED, Counts, Outcome, Shard, finish
 from tests.flows.small import settings
 from tests.sdg.rows import document_row, documents_of, queries_of, query_row
 from tests.sdg.test_decontaminate import write_beir
@@ -64,3 +72,64 @@ def test_written_documents_of_an_evaluation_set_do_not_join_the_corpus(tmp_path:
     assert found.table("kept")["text"].to_pylist() == ["A mill grinds corn"]
     assert found.counts.rejected == {"in_evaluation_set_held": 2}
     assert found.table("verdicts")["query_id"].to_pylist() == ["q1"]
+
+
+class Inline(Run):
+    """A run that does its work where it stands."""
+
+    def shards(
+        self, name: str, steps: str, task: Any, calls: Any, *, total: int = 0
+    ) -> list[Shard]:
+        return [task.fn(*arguments) for arguments in calls]
+
+
+def asked(folder: Path, *entries: dict[str, Any], **more: Any) -> tuple[Inline, list[Shard]]:
+    """Return the run of one plan's questions, and the shards of their answers."""
+    engines = {name: {"engine": "scripted", **more.pop(name, {})} for name in ("a", "b")}
+    quotas = [{"documents": "eng-Latn", "queries": "eng-Latn", "count": 4}]
+    plan = {"entries": [{"quotas": quotas, **entry} for entry in entries]}
+    off = {"relabel": {"enabled": False}, "generators": engines, "plan": plan}
+    config, space = config_of(folder, **off, **more), Workspace(folder / "out")
+    text = "The stone bridge of Brell was built by the miller after the great flood of spring"
+    rows = [document_row(content_id("d", f"{text} {n}"), f"{text} {n}") for n in range(9)]
+    corpus = made(space, "corpus", kept=documents_of(*rows))
+    requests = plan_requests(index_documents([documents_of(*rows)]), config.plan, config.seed).kept
+    run = Inline()
+    with resources.released_at_end():
+        found = ask(Place(run, config, space, [corpus], None), requests, "generate", "candidates")
+    return run, found
+
+
+def test_a_preparation_that_was_left_unanswered_leaves_the_run_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complete(_: object, requests: list[ChatRequest]) -> Iterator[Reply]:
+        for request in requests:
+            yield Reply(request.key, (), "server_error", "down", 0, 0)
+
+    entry = {"task": {"task": "short_long"}, "generator": "a"}
+    with monkeypatch.context() as patched:
+        patched.setattr(ScriptedEngine, "complete", complete)
+        run, _ = asked(tmp_path, entry)
+    (stage,) = run.stages
+    assert stage.counts.rejected == {"preparation_request_server_error": 4}
+    assert stage.counts.extra[UNANSWERED] == 1
+    run, _ = asked(tmp_path, entry)
+    assert run.stages[0].counts.kept == 4
+    assert run.stages[0].counts.extra.get(UNANSWERED, 0) == 0
+
+
+def test_each_entry_of_a_task_has_its_own_preparer(tmp_path: Path) -> None:
+    logs = {name: tmp_path / f"{name}.log" for name in ("a", "b")}
+    french = [{"documents": "fra-Latn", "queries": "fra-Latn", "count": 6}]
+    _, shards = asked(
+        tmp_path,
+        {"task": {"task": "short_long"}, "generator": "a"},
+        {"task": {"task": "short_long"}, "generator": "a", "prepared_by": "b", "quotas": french},
+        a={"log_file": str(logs["a"])},
+        b={"log_file": str(logs["b"])},
+    )
+    # One brainstorm of each entry, and one question per request.
+    assert len(logs["b"].read_text().splitlines()) == 1
+    assert len(logs["a"].read_text().splitlines()) == 1 + 4 + 6
+    assert sum(shard.counts.rows_in for shard in shards) == 10
