@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 from flows.asking import JournalAsk
 from flows.config import RunConfig
 from flows.corpus_stages import corpus_of
+from flows.planning import prepared_by
 from flows.progress import advance
 from flows.resources import held
 from flows.stage_shards import content_of, identity_of, outcome_of
@@ -118,8 +118,7 @@ def generate_shard(
 
 def preparing_generator(requests: pa.Table) -> str:
     """Return the generator of a slice's preparations: its own, or the one its specs name."""
-    spec = json.loads(requests["spec"][0].as_py())
-    return str(spec.get("prepared_by") or requests["generator"][0].as_py())
+    return prepared_by(requests["spec"][0].as_py()) or str(requests["generator"][0].as_py())
 
 
 class _Asking:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -35,8 +37,18 @@ def plan_shard(space: Workspace, config: RunConfig, documents: list[Shard]) -> S
 
 
 def slices(requests: pa.Table, config: ShardConfig) -> Iterator[tuple[str, pa.Table]]:
-    """Yield (shard name, REQUESTS): each of one task and generator, at most `config.requests`."""
-    keys = list(zip(requests["task"].to_pylist(), requests["generator"].to_pylist(), strict=True))
+    """Yield (shard name, REQUESTS), at most `config.requests` of one task in each.
+
+    All requests of a slice are asked of one generator, and their preparations of one.
+    """
+    columns = [requests[name].to_pylist() for name in ("task", "generator", "spec")]
+    keys = [
+        (task, generator, prepared_by(spec)) for task, generator, spec in zip(*columns, strict=True)
+    ]
+    if any(one > other for one, other in pairwise(keys)):
+        # Two entries of one task may differ in who prepares: their requests lie mixed.
+        places = sorted(range(len(keys)), key=keys.__getitem__)
+        requests, keys = requests.take(places), sorted(keys)
     number = start = 0
     while start < len(keys):
         end = start
@@ -44,6 +56,11 @@ def slices(requests: pa.Table, config: ShardConfig) -> Iterator[tuple[str, pa.Ta
             end += 1
         yield f"{number:05d}", requests.slice(start, end - start).combine_chunks()
         number, start = number + 1, end
+
+
+def prepared_by(spec: str) -> str:
+    """Return the generator that a request's spec names for its preparations; "" for its own."""
+    return str(json.loads(spec).get("prepared_by", "")) if '"prepared_by"' in spec else ""
 
 
 def limited(config: RunConfig, count: int) -> RunConfig:
