@@ -245,14 +245,19 @@ class RunConfig(Part):
         return self
 
     def _languages_read_by(self, reviewer: Reviewer) -> set[str]:
-        """Return the query languages of the planned tasks that a reviewer is asked about."""
-        return {
-            quota.queries
-            for entry in self.plan.entries
-            if entry.generator or not reviewer.generated_only
-            if any(fnmatchcase(entry.task.label, glob) for glob in reviewer.tasks)
-            for quota in entry.quotas
-        }
+        """Return the query languages of the tasks that a reviewer is asked about."""
+        found = set()
+        for entry in self.plan.entries:
+            label = entry.task.label
+            read = [label] if entry.task.asks_llm or not reviewer.generated_only else []
+            read += [
+                v.task.label
+                for v in self.variations
+                if v.task.varies == "query" and v.fitting([label])
+            ]
+            if any(fnmatchcase(one, glob) for one in read for glob in reviewer.tasks):
+                found.update(quota.queries for quota in entry.quotas)
+        return found
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
