@@ -35,6 +35,7 @@ from flows.judging import concat, judges_identity
 from flows.miners import miner_scores, miners_identity, recall_texts
 from flows.outcome import RunOutcome, StageOutcome
 from flows.pair_stages import NOT_JUDGED_BY
+from flows.persona_stage import persona_configs
 from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.resources import Documents, held
@@ -48,6 +49,7 @@ from sdg.errors import ContractError, DataError
 from sdg.gates import withhold_all
 from sdg.ids import fingerprint
 from sdg.judge.config import JudgeConfig
+from sdg.personas import read_personas
 from sdg.plan import PlanEntry
 from sdg.schemas import (
     GRADES,
@@ -146,8 +148,15 @@ def run_fingerprint(config: RunConfig) -> str:
     for source in settings["sources"]:
         # Where the files lie decides nothing; what is in them is below.
         source.pop("path", None)
+    for entry in settings["plan"]["entries"]:
+        for name in ("path", "column") if entry["personas"] else ():
+            entry["personas"].pop(name)
+    personas = {
+        label: read_personas(own).identity() for label, own in persona_configs(config).items()
+    }
     return fingerprint(
         {
+            **({"personas": personas} if personas else {}),
             "settings": settings,
             "pairmill": importlib.metadata.version("pairmill"),
             "code": {**CODE_VERSIONS, **_optional_code(config)},

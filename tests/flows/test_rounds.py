@@ -11,6 +11,7 @@ import pytest
 
 from flows import resources
 from flows.config import RunConfig
+from flows.publish import run_fingerprint
 from flows.rounds import Place, ask
 from flows.run import Run
 from flows.workspace import Workspace
@@ -133,3 +134,34 @@ def test_each_entry_of_a_task_has_its_own_preparer(tmp_path: Path) -> None:
     assert len(logs["b"].read_text().splitlines()) == 1
     assert len(logs["a"].read_text().splitlines()) == 1 + 4 + 6
     assert sum(shard.counts.rows_in for shard in shards) == 10
+
+
+def test_reviewers_read_what_pools_and_variations_write(tmp_path: Path) -> None:
+    def quotas(language: str) -> list[dict[str, Any]]:
+        return [{"documents": language, "queries": language, "count": 1}]
+
+    llm = {"task": {"task": "llm_query"}, "generators": {"script": 1}, "quotas": quotas("fra-Latn")}
+    natural = {
+        "task": {"task": "natural_text", "kind": "title"},
+        "quotas": quotas("deu-Latn"),
+    }
+    review = [{"reviewer": "rubric", "engine": "script"}]
+    config = config_of(tmp_path, plan={"entries": [llm, natural]}, review=review)
+    assert config._languages_read_by(config.review[0]) == {"fra-Latn"}
+    paraphrase = {"task": {"task": "paraphrase_query"}, "generator": "script"}
+    config = config.model_validate({**config.model_dump(mode="json"), "variations": [paraphrase]})
+    assert config._languages_read_by(config.review[0]) == {"deu-Latn", "fra-Latn"}
+
+
+def test_a_data_set_is_current_only_with_the_personas_it_was_made_with(
+    tmp_path: Path, small_corpus: Path
+) -> None:
+    def fingerprint_with(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        values = settings(small_corpus)
+        values["plan"]["entries"][0]["personas"] = {"path": str(tmp_path / name)}
+        return run_fingerprint(RunConfig.model_validate(values))
+
+    first = fingerprint_with("a.txt", "a nurse\na judge\n")
+    assert fingerprint_with("a.txt", "a nurse\na miller\n") != first
+    assert fingerprint_with("b.txt", "a judge\na nurse\n") == first
