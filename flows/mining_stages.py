@@ -25,8 +25,10 @@ from sdg.relabel.positives import documents_to_judge, relabel
 from sdg.shards import UNANSWERED, Counts, Outcome, Shard, finish
 
 
-def embed_corpus(space: Workspace, config: RunConfig, documents: Sequence[Shard]) -> Shard:
-    """Embed every document that has no vector yet."""
+def embed_corpus(
+    space: Workspace, config: RunConfig, documents: Sequence[Shard], name: str = "documents"
+) -> Shard:
+    """Embed every document that has no vector yet; `name` is the shard's."""
     encoder = held(config.encoder)
     paths = [shard.folder / "kept.parquet" for shard in documents]
     store = VectorStore(space.vectors, encoder, "document")
@@ -39,7 +41,7 @@ def embed_corpus(space: Workspace, config: RunConfig, documents: Sequence[Shard]
         return Outcome({}, Counts(total, total), facts)
 
     return finish(
-        space.shared("embed", "documents"),
+        space.shared("embed", name),
         identity_of(
             "embed",
             encoder=encoder.identity(),

@@ -39,7 +39,7 @@ class Round:
         documents: The corpus, what this round wrote included.
         checked: What was written for the rows and may stay; empty if nothing was asked for.
         embedded: Of embed.
-        recall: What approximate indexes find, or None.
+        recall: What approximate indexes find; None after the first round.
         rejecting: Every shard with a table "rejected".
     """
 
@@ -130,7 +130,7 @@ def ask_everything(place: Place, plan: Shard) -> Asked:
         more = run.once(tasks.check_written, space, config, *shards, name, queries_stand=True)
         run.add(WRITE, "links", [more])
         attached, checked, documents = [*attached, more], [*checked, more], [*documents, more]
-        embedded = embed(run, config, space, documents)
+        embedded = embed(there, documents)
     rejecting = [planned[1:], *(done.rejecting for done in rounds), attached]
     return Asked(
         planned=planned,
@@ -173,11 +173,11 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
 
     unique, checked = _keep_written(place, generated, clean)
     documents = [*place.documents, *checked]
-    embedded = embed(run, config, space, documents)
+    embedded = embed(place, documents)
     calls = [(space, config, s, documents) for s in unique]
     found = run.stage("retrieve", "candidates", tasks.retrieve, calls)
     recall = None
-    if has_approximate_index(config):
+    if has_approximate_index(config) and not place.prefix:
         recall = run.once(tasks.measure_recall, space, config, found, documents)
 
     paired = _apply_pair_rules(place, PairsAsked(unique, found, documents, [*before, *generated]))
@@ -245,10 +245,11 @@ def ask(place: Place, requests: pa.Table, stage: str, unit: str) -> list[Shard]:
     return shards
 
 
-def embed(run: Run, config: RunConfig, space: Workspace, documents: list[Shard]) -> list[Shard]:
-    """Embed every document that has no vector yet."""
+def embed(place: Place, documents: list[Shard]) -> list[Shard]:
+    """Embed every document that has no vector yet; each round has a shard of its own."""
     total = sum(shard.counts.kept for shard in documents)
-    return run.stage("embed", "documents", tasks.embed, [(space, config, documents)], total=total)
+    calls = [(place.space, place.config, documents, f"{place.prefix}documents")]
+    return place.run.stage("embed", "documents", tasks.embed, calls, total=total)
 
 
 def _keep_written(
