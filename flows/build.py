@@ -132,6 +132,8 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
     calls: list[tuple[Any, ...]] = [
         (space, config, q, c, documents) for q, c in zip(queries, found, strict=True)
     ]
+    if config.relabel.enabled:
+        resources.make_room_for(config.generators[config.relabel.engine])
     total = sum(s.counts.kept for s in queries) * config.relabel.scores_per_query
     positives = run.stage(
         "relabel", "candidates", tasks.relabel, calls, total=total, steps="scores at most"
@@ -219,6 +221,7 @@ def judge_rows(
         mined = [r._replace(negatives=n) for r, n in zip(mined, negatives, strict=True)]
     if not config.judge.enabled:
         return Judged([r.positives for r in mined], [r.negatives for r in mined], [], None)
+    resources.make_room_for(*(config.generators[name] for name in config.judge.engines))
     judging = judging_of(config)
     asked = [(space, judging, rows, documents) for rows in mined]
     total = config.judge.requests_at_most(sum(r.negatives.counts.kept for r in mined))

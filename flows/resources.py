@@ -41,18 +41,20 @@ def held(plugin: P) -> P:
         return _HELD.setdefault(key, plugin.model_copy())  # type: ignore[return-value]
 
 
-def make_room_for(engine: Engine | None) -> None:
-    """Unload the models of other engines of this process that hold one, before `engine` loads its.
+def make_room_for(*engines: Engine | None) -> None:
+    """Unload the models of all other engines of this process, before `engines` load theirs.
 
-    Call it between stages: what is unloaded must have nothing under way.
+    Nothing is unloaded if none of `engines` holds a model here. Call it between stages: what is
+    unloaded must have nothing under way.
     """
-    if engine is None or not engine.holds_model:
+    wanted = [engine for engine in engines if engine is not None and engine.holds_model]
+    if not wanted:
         return
     with _LOCK:
         others = [
             plugin
             for plugin in _HELD.values()
-            if isinstance(plugin, Engine) and plugin.holds_model and plugin != engine
+            if isinstance(plugin, Engine) and plugin.holds_model and plugin not in wanted
         ]
     for other in others:
         other.close()

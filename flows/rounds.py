@@ -189,6 +189,7 @@ def ask_round(place: Place, requests: pa.Table, before: Sequence[Shard] = ()) ->
     queries = run.stage("cell_yield", "candidates", tasks.carry_out, calls)
     reviewed = queries
     if config.review:
+        resources.make_room_for(*(config.generators[one.engine] for one in config.review))
         calls = [(space, config, s, documents) for s in queries]
         total = len(config.review) * sum(s.counts.kept for s in queries)
         reviewed = run.stage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -165,3 +165,26 @@ def test_a_data_set_is_current_only_with_the_personas_it_was_made_with(
     first = fingerprint_with("a.txt", "a nurse\na judge\n")
     assert fingerprint_with("a.txt", "a nurse\na miller\n") != first
     assert fingerprint_with("b.txt", "a judge\na nurse\n") == first
+
+
+class Weights(ScriptedEngine):
+    """An engine that says which models were unloaded."""
+
+    name: ClassVar[str] = "weights"
+    holds_model: ClassVar[bool] = True
+    unloaded: ClassVar[list[str]] = []
+
+    def close(self) -> None:
+        self.unloaded.append(str(self.log_file))
+
+
+def test_the_models_of_the_next_stage_stay_and_all_others_go() -> None:
+    first, second, third = (Weights(log_file=name) for name in "abc")
+    Weights.unloaded.clear()
+    with resources.released_at_end():
+        for engine in (first, second, third):
+            resources.held(engine)
+        resources.make_room_for(None, ScriptedEngine())
+        assert Weights.unloaded == []
+        resources.make_room_for(Weights(log_file="b"), Weights(log_file="c"))
+        assert Weights.unloaded == ["a"]
