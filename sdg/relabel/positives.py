@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from sdg.errors import ContractError
+from sdg.ids import content_id, normalise_text
 from sdg.llm import Score, ScoreRequest
 from sdg.relabel import Pair, Scorer
 from sdg.relabel.config import RelabelConfig
@@ -58,7 +59,8 @@ def relabel(
 
     The source document is always judged beside the candidates, and wins ties. The positive changes
     only if every scorer could score the source and every scorer with a `min_gain` agrees; so a
-    failing server changes nothing. Queries without any other candidate are not asked about.
+    failing server changes nothing. Queries without any other candidate are not asked about; a
+    document whose text is the query itself is none.
 
     Args:
         queries: QUERIES, N rows.
@@ -145,6 +147,9 @@ def _all_pairs(asked: pl.DataFrame, candidates: pa.Table, depth: int) -> pl.Data
             f"{rows['doc_ids'].null_count()} have none and {len(rows)} rows were found. "
             "Retrieve candidates once for every query."
         )
+    # A document that is the query itself answers nothing, and every scorer likes it best.
+    itself = [content_id("d", normalise_text(query)) for query in rows["query"].to_list()]
+    rows = rows.with_columns(itself=pl.Series(itself, dtype=pl.String))
     kept = ["query_id", "query", "query_language"]
     sources = rows.select(
         *kept, doc_id="source_doc_id", retrieval_rank="docs_above", is_source=pl.lit(value=True)
@@ -152,7 +157,11 @@ def _all_pairs(asked: pl.DataFrame, candidates: pa.Table, depth: int) -> pl.Data
     near = (
         rows.with_columns(pl.col("doc_ids").list.head(depth), pl.col("ranks").list.head(depth))
         .explode("doc_ids", "ranks", empty_as_null=True)
-        .filter(pl.col("doc_ids").is_not_null() & (pl.col("doc_ids") != pl.col("source_doc_id")))
+        .filter(
+            pl.col("doc_ids").is_not_null()
+            & (pl.col("doc_ids") != pl.col("source_doc_id"))
+            & (pl.col("doc_ids") != pl.col("itself"))
+        )
         .select(*kept, doc_id="doc_ids", retrieval_rank="ranks", is_source=pl.lit(value=False))
     )
     return pl.concat([sources, near])

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sdg.errors import ConfigError, ContractError
+from sdg.ids import content_id
 from sdg.llm import Score, ScoreRequest
 from sdg.relabel.positives import RelabelConfig, Relabelled, documents_to_judge, relabel
 from sdg.schemas import CANDIDATES, QUERIES, empty
@@ -335,3 +336,17 @@ def test_a_configuration_that_was_written_out_reads_back_the_same() -> None:
     assert RelabelConfig.model_validate(config.model_dump(mode="json")) == config
     names = [scorer.name for scorer in RelabelConfig().scorers]
     assert names == ["query_likelihood", "relevance_classification"]
+
+
+def test_a_document_that_is_the_query_itself_is_no_positive() -> None:
+    passage = "Text number2."
+    itself = content_id("d", passage)
+    found = candidates_of(candidates_row("q1", [itself, "d1", "d3"], docs_above=1))
+    documents = documents_of(
+        document_row(itself, passage),
+        *(document_row(f"d{i}", f"Text number{i}.") for i in (1, 3)),
+    )
+    queries, config = queries_of(query_row("q1", passage)), RelabelConfig(scorers=LIKELIHOOD)
+    assert documents_to_judge(queries, found, config).to_pylist() == ["d1", "d3"]
+    judge = Judge({"number1": -2.0, "number3": -3.0, "number2": -0.1})
+    assert _positive(relabel(queries, found, documents, config, judge)) == "d1"
