@@ -5,10 +5,10 @@
 
 One process, one loaded engine (the packaged SmolLM2-135M on CPU), turn about: straight, Pairmill,
 Pairmill, straight, ... Both get the same prompts in a round, other ones in the next, and begin with
-a prefix cache that holds the worked examples and no document. Straight is `vllm.LLM.generate` with one list of texts and the same sampling.
-Pairmill is the stage `generate` over REQUESTS with a journal on a fresh file: prompts rendered,
-answers looked up and committed, replies read, tables made; and it asks for log-probabilities, which
-`straight` does without unless the option gives it a second contender that asks, too.
+a prefix cache that holds the worked examples and no document. Straight is `vllm.LLM.generate` with
+one list of texts and the same sampling. Pairmill is the stage `generate` over REQUESTS with a
+journal on a fresh file: prompts rendered, answers looked up and committed, replies read, tables
+made. It asks for log-probabilities too; straight does without, unless the option adds a contender.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ class Job:
     key: str
     tokens: list[int]
     parameters: Any
-    sequences: int
     read: Callable[[Any], Answer]
     fail: Callable[[str, str], Answer]
 
@@ -65,6 +64,11 @@ class Core:
                         self.finished[output.request_id] = output
             return [self.finished.pop(name) for name in sorted(wanted & self.finished.keys())]
 
+    def unfinished(self) -> int:
+        """Return how many sequences vLLM has yet to finish, those of other threads included."""
+        with VLLM_LOCK:
+            return int(self.llm.llm_engine.get_num_unfinished_requests())
+
     def drop(self, names: set[str]) -> None:
         """Forget requests that nobody waits for any more."""
         with VLLM_LOCK:
@@ -75,10 +79,11 @@ class Core:
                 self.finished.pop(name, None)
 
 
-def run_jobs(core: Core, items: Iterable[Job | Answer], max_sequences: int) -> Iterator[Any]:
-    """Yield what `items` already are, and the answers of jobs as vLLM finishes them.
+def run_jobs(core: Core, items: Iterable[Job | Answer], max_sequences: int) -> Iterator[list[Any]]:
+    """Yield what `items` already are, and the answers of jobs: those of one step together.
 
-    At most about `max_sequences` sequences wait in vLLM, so memory does not grow with the batch.
+    At most about `max_sequences` sequences wait in vLLM, so memory does not grow with the batch. A
+    request whose last candidate is still written counts that one only: the others made room.
     """
     from vllm.exceptions import VLLMError
 
@@ -86,16 +91,18 @@ def run_jobs(core: Core, items: Iterable[Job | Answer], max_sequences: int) -> I
     try:
         for item in items:
             if not isinstance(item, Job):
-                yield item
+                yield [item]
                 continue
             try:
                 running[core.submit(item)] = item
             except (ValueError, VLLMError) as error:
-                yield item.fail("refused", str(error))
-            while sum(job.sequences for job in running.values()) >= max_sequences:
-                yield from _finish_some(core, running)
+                yield [item.fail("refused", str(error))]
+            while core.unfinished() >= max_sequences:
+                if answers := _finish_some(core, running):
+                    yield answers
         while running:
-            yield from _finish_some(core, running)
+            if answers := _finish_some(core, running):
+                yield answers
     finally:
         core.drop(set(running))
 

@@ -36,6 +36,19 @@ class VllmEngine(VllmModel):
 
     def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
         """Yield each reply in the step that finishes its last candidate."""
+        for group in self.complete_in_groups(requests):
+            yield from group
+
+    def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
+        """Yield the scores, short requests first.
+
+        Prompt and continuation are tokenised apart, so that the border between them is exact.
+        """
+        for group in self.score_in_groups(requests):
+            yield from group
+
+    def complete_in_groups(self, requests: Sequence[ChatRequest]) -> Iterator[list[Reply]]:
+        """Yield the replies of each step together: vLLM waits while they are committed."""
         if not requests:
             return
         core = self._start()
@@ -43,11 +56,8 @@ class VllmEngine(VllmModel):
             core, (self._chat_job(core, r) for r in requests), 2 * self.max_num_seqs
         )
 
-    def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
-        """Yield the scores, short requests first.
-
-        Prompt and continuation are tokenised apart, so that the border between them is exact.
-        """
+    def score_in_groups(self, requests: Sequence[ScoreRequest]) -> Iterator[list[Score]]:
+        """Yield the scores of each step together, short requests first."""
         if not requests:
             return
         core = self._start()
@@ -123,7 +133,6 @@ class VllmEngine(VllmModel):
             request.key,
             tokens,
             parameters,
-            request.sampling.num_candidates,
             lambda output: _read_reply(request.key, output, core.tokenizer),
             lambda failure, detail: Reply(request.key, (), failure, detail, len(tokens), 0),
         )
@@ -150,7 +159,6 @@ class VllmEngine(VllmModel):
             request.key,
             tokens + scored,
             parameters,
-            1,
             lambda output: _read_score(request.key, output, len(scored)),
             lambda failure, _: Score(request.key, None, len(scored), size, failure),
         )

@@ -6,12 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sdg.llm import ENGINES, ChatRequest, Engine, Message, Reply, Sampling, ScoreRequest
 from sdg.llm.journal import Journal
 from sdg.llm.packaged_weights import ensure_model
+from sdg.llm.vllm_core import Core, Job, run_jobs
 
 NAME = "packaged:smollm2-135m-instruct"
 PASSAGES = (
@@ -155,6 +157,56 @@ def test_threads_share_the_engine_and_get_their_own_answers(engine: Engine, tmp_
             thread.join()
         assert journal.usage.sent == 18
     assert found == {name: [f"{name}{i}" for i in range(6)] for name in "abc"}
+
+
+def test_answers_that_one_step_finishes_come_together(engine: Engine) -> None:
+    """The journal commits a group at once, and vLLM waits for it."""
+    requests = [ask(f"r{i}", f"Number {i} is", max_tokens=3, stop=()) for i in range(3)]
+    (group,) = engine.complete_in_groups(requests)
+    assert sorted(reply.key for reply in group) == ["r0", "r1", "r2"]
+
+
+class OneSequencePerStep:
+    """Stands for vLLM's engine: in a step ends one sequence of the request with the most left."""
+
+    def __init__(self, sequences: int) -> None:
+        self.sequences = sequences
+        self.left: dict[str, int] = {}
+        self.seen: list[tuple[int, int]] = []
+
+    def add_request(self, name: str, *_: object, **__: object) -> None:
+        self.left[name] = self.sequences
+
+    def get_num_unfinished_requests(self) -> int:
+        return sum(self.left.values())
+
+    def step(self) -> list[SimpleNamespace]:
+        self.seen.append((len(self.left), self.get_num_unfinished_requests()))
+        name = max(self.left, key=lambda own: self.left[own])
+        self.left[name] -= 1
+        if self.left[name]:
+            return []
+        del self.left[name]
+        part = SimpleNamespace(finish_reason="stop")
+        return [SimpleNamespace(request_id=name, finished=True, outputs=[part])]
+
+
+def test_candidates_that_are_done_make_room_for_other_requests() -> None:
+    vllm = OneSequencePerStep(sequences=4)
+    core = Core(SimpleNamespace(llm_engine=vllm), None)
+
+    def read(output: SimpleNamespace) -> Reply:
+        return Reply(output.request_id, (), "", "", 1, 1)
+
+    def fail(failure: str, detail: str) -> Reply:
+        return Reply("", (), failure, detail, 1, 0)
+
+    jobs = [Job(f"k{number}", [1], None, read, fail) for number in range(6)]
+    replies = [reply for group in run_jobs(core, jobs, max_sequences=8) for reply in group]
+    assert sorted(reply.key for reply in replies) == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    requests, sequences = zip(*vllm.seen, strict=True)
+    # Two whole requests fill the eight places; six fit where each has a candidate or two left.
+    assert (requests[0], max(requests), max(sequences)) == (2, 6, 10)
 
 
 def test_an_iterator_closed_early_leaves_nothing_behind(engine: Engine) -> None:
