@@ -246,7 +246,7 @@ class RunConfig(Part):
 
     def _languages_read_by(self, reviewer: Reviewer) -> set[str]:
         """Return the query languages of the tasks that a reviewer is asked about."""
-        found = set()
+        found: set[str] = set()
         for entry in self.plan.entries:
             label = entry.task.label
             read = [label] if entry.task.asks_llm or not reviewer.generated_only else []
