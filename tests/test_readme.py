@@ -14,8 +14,11 @@ from flows.audit_config import AuditCommandConfig
 from flows.config import load_config, parse_config, parse_settings
 from flows.mining_presets import preset_names
 from flows.relabel_config import ExistingRowsConfig
+from mining.pair_rules import PAIR_RULES
 from sdg.gates import GATES, Evidence
+from sdg.review import REVIEWERS
 from sdg.schemas import DOCUMENTS
+from sdg.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,6 +62,23 @@ def _formats(line: str) -> list[str]:
 def test_readme_lists_every_mining_preset() -> None:
     (line,) = [line for line in README.splitlines() if line.startswith("- **Presets**")]
     assert re.findall(r"`([\w-]+)`", line) == preset_names()
+
+
+def test_readme_names_every_task_pair_rule_and_reviewer_and_its_example_works() -> None:
+    part = README[README.index("### Other ways to ask") : README.index("### Hard negatives")]
+    named = set(re.findall(r"`([a-z_]+)`", part)) | set(re.findall(r": ([a-z_]+)[,}]", part))
+    assert {*TASKS, *PAIR_RULES, *REVIEWERS} <= named
+    (mine,) = [b for b in _blocks("yaml") if b.startswith("# my.yaml")]
+    (ways,) = [b for b in _blocks("yaml") if b.startswith("# ways.yaml")]
+    values = {**yaml.safe_load(mine), **yaml.safe_load(ways)}
+    values["generators"]["gpt-oss"] = values["generators"]["qwen3"]
+    assert parse_config(values, "README.md").writers == {"qwen3", "gpt-oss"}
+
+
+def test_readme_lists_every_recipe() -> None:
+    (line,) = [line for line in README.splitlines() if line.startswith("- **Recipes**")]
+    presets = {path.stem for path in (ROOT / "flows" / "presets").glob("*.yaml")} - {"demo"}
+    assert re.findall(r"`([\w-]+)`", line) == sorted(presets)
 
 
 def test_every_preset_parses() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from data_cards.manifest import load_manifest
 from data_cards.verify import verify_data_set
 from flows.build import run_build
 from flows.config import load_config
+from sdg.tasks import TASKS
 from tests.flows.small import settings, write_config, write_corpus
 
 FOLDER = Path(__file__).parents[2] / "flows" / "presets"
@@ -162,3 +164,65 @@ def test_every_preset_runs_from_end_to_end(preset: str, towns: Path, tmp_path: P
     # Tasks that only add documents to rows have no candidates; their prompts say that they asked.
     assert attaching <= {prompt.path.split("/")[0] for prompt in manifest.prompts}
     assert sum(cell.kept for cell in manifest.cells) > 0
+
+
+# What the packaged model can do in seconds: short lists, short replies, few candidates to score.
+SHORT: dict[str, Any] = {
+    "tasks_per_call": 4,
+    "min_words": 50,
+    "num_multi_hop": 1,
+    "num_structural": 1,
+    "num_contextual": 1,
+    "artifacts_per_kind": 1,
+}
+MODELLED = ["e5-mistral", "gecko", "nemotron", "qwen3-embedding"]
+
+
+def modelled(preset: str, corpus: Path) -> dict[str, Any]:
+    """Return a preset over the invented corpus with the packaged model that it names itself.
+
+    What differs from the preset, and why: replies are short and lists have few items, as a minute
+    has to do; equal queries are kept once and negatives need not be far, as the invented towns are
+    alike and so is what a model of 135 million parameters asks about them; cells may yield little,
+    as most of its replies do not end or are no JSON of the right form.
+    """
+    own: dict[str, Any] = yaml.safe_load(text_of(preset))
+    values = tiny(preset, corpus, count=8)
+    values.update({name: own[name] for name in ("generators", "encoder")})
+    for entry in values["plan"]["entries"]:
+        task = entry["task"]
+        known = type(TASKS.build(task)).model_fields
+        task.update({name: value for name, value in SHORT.items() if name in known})
+        if task["task"] == "short_long":
+            task["num_words"] = [50]
+        task["sampling"] = {**task["sampling"], "max_tokens": 256}
+    values["duplicates"] = {"ambiguous": "keep_first"}
+    values["cell_yield"] = {"enabled": False}
+    if values["relabel"]["enabled"]:
+        values["relabel"]["num_candidates"] = 4
+    rules = [{"rule": "known_positive"}, {"rule": "same_entity"}]
+    values["mining"] = {"num_negatives": 1, "rules": rules, "on_shortfall": "keep"}
+    # All slices at once: vLLM works on the requests of all of them together.
+    values["runner"] = {"workers": 8}
+    return values
+
+
+@pytest.mark.llm
+@pytest.mark.parametrize("preset", MODELLED)
+def test_a_preset_gives_rows_with_the_real_model(preset: str, towns: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", modelled(preset, towns))
+    outcome = run_build(config, tmp_path / "out")
+
+    assert verify_data_set(tmp_path / "out") == []
+    manifest = load_manifest(tmp_path / "out")
+    kept = sum(cell.kept for cell in manifest.cells)
+    requested = sum(cell.requested for cell in manifest.cells)
+    reasons = sum(sum(cell.rejected.values()) for cell in manifest.cells)
+    assert kept >= 1
+    assert requested == kept + reasons
+    assert outcome.figures["LLM requests sent"] >= 8
+    assert outcome.figures["tokens written"] > 100
+    assert {model.engine for model in manifest.models} == {"vllm"}
+    rows = pl.read_parquet(tmp_path / "out" / "data" / "*.parquet")
+    assert len(rows) == kept
+    assert rows["provenance"].struct.field("generator").unique().to_list() == ["writer"]
