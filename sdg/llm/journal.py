@@ -72,6 +72,8 @@ class Journal:
         self._clock = clock
         self._on_progress = on_progress
         self._lock = threading.Lock()
+        self._freed = threading.Condition()
+        self._in_flight: set[bytes] = set()
         self._usage = Usage()
         self._busy: dict[int, BusyClock] = {}
         self._file = JournalFile(path, clock)
@@ -156,17 +158,29 @@ class Journal:
         if not requests:
             return []
         keys = _journal_keys(kind, engine, requests)
-        known = self._look_up(kind, dict.fromkeys(keys))
         by_key = dict(zip(keys, requests, strict=True))
-        missing = {request.key: key for key, request in by_key.items() if key not in known}
-        to_send = [request for request in requests if request.key in missing]
+        known: dict[bytes, Answer] = {}
         progress = BatchProgress(self._on_progress, kind.completion_tokens, len(by_key))
-        self._count(_cost(kind, known.values()) + Usage(requests=len(requests)))
-        progress.add(known.values())
-        with closing(self._stream(kind, engine, to_send, missing)) as stream:
-            for group in stream:
-                known.update(group)
-                progress.add(group.values())
+        self._count(Usage(requests=len(requests)))
+        while len(known) < len(by_key):
+            # Another thread may be asking some of them: those are waited for, not sent twice.
+            mine = self._take_up(key for key in by_key if key not in known)
+            held = set(mine)
+            try:
+                found = self._look_up(kind, mine)
+                known.update(found)
+                self._count(_cost(kind, found.values()))
+                progress.add(found.values())
+                missing = {by_key[key].key: key for key in mine if key not in found}
+                to_send = [by_key[key] for key in missing.values()]
+                with closing(self._stream(kind, engine, to_send, missing)) as stream:
+                    for group in stream:
+                        known.update(group)
+                        self._let_go(group)
+                        held.difference_update(group)
+                        progress.add(group.values())
+            finally:
+                self._let_go(held)
         if use is not None:
             self._file.add_uses(use.scope, use.generator, by_key)
         answers = [
@@ -207,6 +221,20 @@ class Journal:
                 f"Engine {engine.name!r} must answer every request, but left {len(waiting)} of "
                 f"{len(to_send)} unanswered, {next(iter(waiting))!r} among them. Correct it."
             )
+
+    def _take_up(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Return the keys that no other thread is asking for; waits until there is one."""
+        wanted = list(keys)
+        with self._freed:
+            while not (mine := [key for key in wanted if key not in self._in_flight]):
+                self._freed.wait()
+            self._in_flight.update(mine)
+        return mine
+
+    def _let_go(self, keys: Iterable[bytes]) -> None:
+        with self._freed:
+            self._in_flight.difference_update(keys)
+            self._freed.notify_all()
 
     def _busy_clock(self, engine: Engine) -> BusyClock:
         with self._lock:

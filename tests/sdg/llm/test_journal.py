@@ -304,6 +304,44 @@ def test_threads_share_one_journal(tmp_path: Path) -> None:
     assert found == {p: [f"to prompt {p}-{i}" for i in range(100)] for p in range(4)}
 
 
+class SlowEngine(CountingEngine):
+    """Takes so long for each answer that other threads ask meanwhile."""
+
+    name = "slow"
+
+    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
+        for reply in super().complete(requests):
+            time.sleep(0.02)
+            yield reply
+
+
+@pytest.mark.parametrize("failure", ["", "server_error"])
+def test_threads_that_ask_the_same_at_once_send_it_once_unless_it_may_pass(
+    tmp_path: Path, failure: str
+) -> None:
+    engine = SlowEngine(fails={"shared": failure} if failure else {})
+    found: dict[int, list[str]] = {}
+    with Journal(tmp_path / "j.db") as journal:
+
+        def work(part: int) -> None:
+            requests = [ask("shared"), *(ask(f"{part}-{i}") for i in range(3))]
+            found[part] = [
+                r.failure or r.candidates[0].text for r in journal.complete(engine, requests)
+            ]
+
+        threads = [threading.Thread(target=work, args=(part,)) for part in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert journal.usage.requests == 16
+        assert not journal._in_flight
+    assert engine.sent.count("shared") == (4 if failure else 1)
+    assert len(engine.sent) == len(set(engine.sent)) + (3 if failure else 0)
+    first = failure or "to prompt shared"
+    assert found == {p: [first, *(f"to prompt {p}-{i}" for i in range(3))] for p in range(4)}
+
+
 def test_progress_tells_what_was_known_and_then_each_answer(tmp_path: Path) -> None:
     told: list[tuple[int, int, int]] = []
     path = tmp_path / "j.db"
