@@ -301,7 +301,7 @@ def _final_tables(finished: Finished) -> FinalTables:
     positives = only(concat(finished.positives, "positives", POSITIVES), ids)
     rejections = concat(finished.rejecting, "rejected", REJECTIONS)
     links = concat(finished.written, "links", LINKS)
-    grades = grades_of(links, concat(finished.judged, "grades", GRADES))
+    grades = grades_of(links, concat(finished.judged, "grades", GRADES), positives)
     miners = miner_scores(finished.proposed, negatives)
     reviews = reviews_of(finished.reviewed, ids)
     return FinalTables(queries, positives, negatives, rejections, grades, miners, reviews)

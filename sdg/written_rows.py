@@ -115,11 +115,26 @@ def add_written(
     return WithWritten(table_of(rows, NEGATIVES), counts)
 
 
-def grades_of(links: pa.Table, judged: pa.Table) -> pa.Table:
-    """Return GRADES: a judge's, and those that were asked for where no judge gave one."""
-    asked = pl.DataFrame(links).select("query_id", "doc_id", "grade").drop_nulls("grade")
-    both = pl.concat([pl.DataFrame(judged), asked.cast({"grade": pl.Int8})])
-    kept = both.unique(["query_id", "doc_id"], keep="first", maintain_order=True)
+def grades_of(links: pa.Table, judged: pa.Table, positives: pa.Table) -> pa.Table:
+    """Return GRADES: a judge's, and those that were asked for where no judge gave one.
+
+    What was asked for a negative says nothing where relabelling made a positive of it.
+
+    Args:
+        links: LINKS.
+        judged: GRADES.
+        positives: Columns `query_id` and `positive_ids`.
+    """
+    asked = pl.DataFrame(links).drop_nulls("grade")
+    pairs = pl.DataFrame(positives.select(["query_id", "positive_ids"])).explode("positive_ids")
+    turned = asked.filter(pl.col("role") == "negative").join(
+        pairs, left_on=["query_id", "doc_id"], right_on=["query_id", "positive_ids"], how="semi"
+    )
+    asked = asked.join(turned, on=["query_id", "doc_id"], how="anti", maintain_order="left")
+    own = asked.select("query_id", "doc_id", pl.col("grade").cast(pl.Int8))
+    kept = pl.concat([pl.DataFrame(judged), own]).unique(
+        ["query_id", "doc_id"], keep="first", maintain_order=True
+    )
     return kept.to_arrow().cast(GRADES)
 
 

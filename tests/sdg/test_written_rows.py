@@ -173,7 +173,17 @@ def test_negative_links_are_those_of_the_rows() -> None:
 def test_a_judge_s_grade_stands_before_the_one_that_was_asked_for() -> None:
     links = links_of(("q", "a", "positive", 3), ("q", "b", "negative", 0), ("q", "c", "negative"))
     judged = table_of([{"query_id": "q", "doc_id": "b", "grade": 2}], GRADES)
-    assert sorted(map(str, grades_of(links, judged).to_pylist())) == [
+    found = grades_of(links, judged, positives_of(q=["a"]))
+    assert sorted(map(str, found.to_pylist())) == [
         "{'query_id': 'q', 'doc_id': 'a', 'grade': 3}",
         "{'query_id': 'q', 'doc_id': 'b', 'grade': 2}",
     ]
+
+
+def test_the_grade_of_a_negative_says_nothing_of_what_became_a_positive() -> None:
+    links = links_of(
+        ("q", "a", "negative", 0), ("q", "b", "negative", 1), ("r", "a", "negative", 0)
+    )
+    positives = positives_of(q=["p", "a"], r=["p"])
+    found = grades_of(links, GRADES.empty_table(), positives)
+    assert [tuple(row.values()) for row in found.to_pylist()] == [("q", "b", 1), ("r", "a", 0)]
