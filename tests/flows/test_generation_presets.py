@@ -200,7 +200,7 @@ def modelled(preset: str, corpus: Path) -> dict[str, Any]:
     """
     own: dict[str, Any] = yaml.safe_load(text_of(preset))
     # A preset of one task must have a row by that task.
-    values = tiny(preset, corpus, count=12 if len(own["plan"]["entries"]) == 1 else 4)
+    values = tiny(preset, corpus, count=8 if len(own["plan"]["entries"]) == 1 else 3)
     values.update({name: own[name] for name in ("generators", "encoder")})
     for entry in values["plan"]["entries"]:
         task = entry["task"]
@@ -233,7 +233,7 @@ def test_a_preset_gives_rows_with_the_real_model(preset: str, towns: Path, tmp_p
     reasons = sum(sum(cell.rejected.values()) for cell in manifest.cells)
     assert kept >= 1
     assert requested == kept + reasons
-    assert outcome.figures["LLM requests sent"] >= 4
+    assert outcome.figures["LLM requests sent"] >= 8
     assert outcome.figures["tokens written"] > 100
     assert {model.engine for model in manifest.models} == {"vllm"}
     rows = pl.read_parquet(tmp_path / "out" / "data" / "*.parquet")
