@@ -5,6 +5,7 @@
     python -m benchmarks.rules                     the chain of numeric rules alone
     python -m benchmarks.planted_false_negatives   what each rule lets through
     python -m benchmarks.llm_client                CPU and memory per LLM call, beside bare aiohttp
+    python -m benchmarks.vllm_throughput           vLLM given the prompts straight, and by Pairmill
     python -m benchmarks.gpu_mining                the same search on an NVIDIA GPU
 
 `--tiny` runs each in seconds: it shows that the benchmark works and says nothing about speed.

@@ -1,6 +1,6 @@
 """Tokens per second of vLLM in this process: given the prompts straight, and through Pairmill.
 
-    python -m benchmarks.vllm_throughput             256 requests x 4 candidates, 6 rounds
+    python -m benchmarks.vllm_throughput             256 requests x 4 candidates, 4 rounds
     python -m benchmarks.vllm_throughput --log-probabilities
 
 One process, one loaded engine (the packaged SmolLM2-135M on CPU), turn about: straight, Pairmill,
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.abstracts import read_abstracts
 from benchmarks.measure import Work, measure
@@ -43,8 +44,6 @@ _WARM_UP_REQUESTS = 16
 _SEED = 20261121
 # The demo's, with half of its candidates.
 _SAMPLING = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 32, "num_candidates": 4}
-
-Turn = Callable[[pa.Table], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ def _given(num_requests: int) -> Given:
             f"{num_requests} with the warm-up. Ask for fewer."
         )
     (task,) = plan.tasks().values()
-    wanted = pa.compute.is_in(documents["doc_id"], planned["source_doc_id"].combine_chunks())
+    wanted = pc.is_in(documents["doc_id"], planned["source_doc_id"].combine_chunks())
     engine = ENGINES.build({"engine": "vllm", "model": "packaged:smollm2-135m-instruct"})
     if not isinstance(engine, VllmEngine) or not isinstance(task, LlmTask):
         raise TypeError(f"`vllm` and `llm_query` must be themselves, but are {engine}, {task}.")
@@ -235,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=256, help="of a round")
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--log-probabilities", action="store_true", help="a third contender")
     parser.add_argument("--tiny", action="store_true", help="shows that it runs")
     arguments = parser.parse_args(argv)
