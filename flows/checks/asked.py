@@ -10,7 +10,6 @@ from flows.judging import held_judges
 from flows.resources import held
 from sdg.judge import Judge
 from sdg.llm import ChatRequest, Engine, Reply, Sampling, Score, ScoreRequest
-from sdg.plan import PlanEntry
 
 
 class Use(NamedTuple):
@@ -54,21 +53,18 @@ def all_judges(config: RunConfig) -> list[Judge]:
     return list({j: None for s in settings for j in held_judges(s).everyone})
 
 
-def asks(entry: PlanEntry) -> frozenset[str]:
-    """Return the names of all generators that a plan entry asks."""
-    return frozenset(getattr(entry, "engines", ()) or {entry.generator} - {""})
-
-
 def use_of(config: RunConfig, names: Sequence[str]) -> Use:
     """Return what the run asks of the generator that has these names.
 
     Tasks ask by chat and want JSON, but for those whose `shape` is "completion".
     """
-    tasks = [e.task for e in config.plan.entries if asks(e) & set(names)]
+    entries = (*config.plan.entries, *config.variations)
+    tasks = [e.task for e in entries if e.engines & set(names)]
     judges = [j for j in all_judges(config) if j.engine_name in names]
     scoring = [j for j in judges if getattr(j, "method", "") == "likelihood"]
     shapes = [getattr(task, "shape", "chat") for task in tasks]
     shapes += ["chat"] * (len(judges) - len(scoring))
+    shapes += ["chat" for reviewer in config.review if reviewer.engine in names]
     relabels = config.relabel.enabled and config.relabel.engine in names
     sampling = next((getattr(t, "sampling", None) for t in tasks), None)
     return Use("chat" in shapes or not shapes, relabels or bool(scoring), sampling or Sampling())

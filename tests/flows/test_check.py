@@ -17,10 +17,13 @@ from flows import check as checking
 from flows import cli
 from flows.check import Checked, check_run, exit_status
 from flows.check_report import print_checks
-from flows.checks import Question, Setup, Told
+from flows.checks import Question, Setup, Told, prompt_files
+from flows.config import load_config
 from sdg.errors import BackendError, ConfigError
 from tests.flows.small import settings, write_config
 from tests.sdg.llm.mock_server import MODEL, Asked, MockServer, closed_port, running_server
+
+PRESETS = Path(checking.__file__).parent / "presets"
 
 
 @pytest.fixture
@@ -198,10 +201,10 @@ def test_a_prompt_that_is_missing_is_named_with_its_languages(
     values = _values(small_corpus)
     values["plan"]["entries"][0]["quotas"] = [
         {"documents": "eng-Latn", "queries": "eng-Latn", "count": 2},
-        {"documents": "eng-Latn", "queries": "xho-Latn", "count": 2},
+        {"documents": "eng-Latn", "queries": "qaa-Latn", "count": 2},
     ]
     checked = _check(values, tmp_path)
-    assert "for eng-Latn to xho-Latn it has none" in checked["prompts task llm_query"].text
+    assert "for eng-Latn to qaa-Latn it has none" in checked["prompts task llm_query"].text
     assert "prompts scorer query_likelihood" in _status(checked, "failed")
     assert exit_status(checked.values()) == 2
 
@@ -348,3 +351,22 @@ def test_the_demo_is_checked_with_its_real_model(tmp_path: Path) -> None:
     assert checked["likelihood smollm2"].figures["mean_logprob"] < 0
     assert checked["encoder encoder"].figures["dimension"] == 512
     assert list(tmp_path.iterdir()) == []
+
+
+def test_prompts_of_variations_are_looked_for_in_the_languages_of_the_plan(
+    small_corpus: Path, tmp_path: Path
+) -> None:
+    varied = {"task": {"task": "paraphrase_query"}, "generator": "script"}
+    told = _check(_values(small_corpus, variations=[varied]), tmp_path)
+    languages = ("eng-Latn", "fra-Latn", "spa-Latn")
+    found = [f"paraphrase_query/{language}" for language in languages]
+    assert told["prompts task paraphrase_query"].figures["files"] == found
+    # Requests of a variation are chats, those of the small plan completions.
+    assert "structured reply script" in told
+
+
+@pytest.mark.parametrize("preset", sorted(p.stem for p in PRESETS.glob("*.yaml")))
+def test_every_prompt_of_a_preset_is_there(preset: str, tmp_path: Path) -> None:
+    config = load_config(PRESETS / f"{preset}.yaml")
+    told = [asked.ask() for asked in prompt_files.questions(Setup(config, tmp_path, None))]
+    assert told
