@@ -48,6 +48,7 @@ def check_written_shard(
         Tables "kept" (DOCUMENTS that join the corpus), "links", "verdicts" and "rejected". Its
         unit is the link.
     """
+    gates = [held(gate) for gate in config.gates if gate.reads_written]
 
     def compute() -> Outcome:
         links = concat(written, "links", LINKS)
@@ -57,13 +58,17 @@ def check_written_shard(
         asked = concat(queries, "kept", QUERIES)
         ids = [links["doc_id"], asked["source_doc_id"]]
         known = corpus_of(documents).rows(pa.chunked_array([c for i in ids for c in i.chunks]))
+        blocked = find_contaminated_written(distinct, config.decontaminate)
+        for gate in gates:
+            # The first that objects owns the document.
+            blocked = {**gate.objections(distinct), **blocked}
         done = check_written(
             asked,
             links,
             distinct,
             known,
             config.written,
-            blocked=find_contaminated_written(distinct, config.decontaminate),
+            blocked=blocked,
             queries_stand=queries_stand,
         )
         tables = {
@@ -80,6 +85,7 @@ def check_written_shard(
             "write",
             config=config.written.model_dump(mode="json"),
             sets=identity_of_sets(config.decontaminate),
+            gates=[gate.identity() for gate in gates],
             queries_stand=queries_stand,
             queries=[shard.digest for shard in queries],
             written=[shard.digest for shard in written],

@@ -106,11 +106,13 @@ class Gate(Plugin):
     Attributes:
         needs_vocabulary: True if `judge` reads `Evidence.vocabularies`; the caller builds them only
             then.
+        reads_written: True if `objections` may say something of documents that an LLM wrote.
         tasks: Glob patterns; queries of other tasks pass unseen. `("*",)` is every task.
         generated_only: True lets natural pairs (`generator` is "") pass unseen.
     """
 
     needs_vocabulary: ClassVar[bool] = False
+    reads_written: ClassVar[bool] = False
 
     tasks: tuple[str, ...] = ("*",)
     generated_only: bool = False
@@ -127,6 +129,19 @@ class Gate(Plugin):
             A verdict on N rows. It depends on a row's own content, or on rows of the same request
             (which always share a shard), never on other rows or on their order.
         """
+
+    def objections(self, written: pa.Table) -> dict[str, tuple[str, str]]:  # noqa: ARG002
+        """Return which documents that an LLM wrote must not join the corpus, and why.
+
+        They are looked at whatever `tasks` says: a document does not tell which task asked for it.
+
+        Args:
+            written: DOCUMENTS, each id once; may be empty.
+
+        Returns:
+            `doc_id` -> reason and detail. The default objects to none.
+        """
+        return {}
 
     def withhold(self, rejections: pa.Table) -> pa.Table:
         """Return REJECTIONS without what this gate keeps from being published.

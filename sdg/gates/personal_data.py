@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -44,14 +44,17 @@ class PersonalData(Gate):
     of every other stage and gate included, each field with a finding is withheld as a whole: a
     value cut out of its sentence could be guessed again from the row's content hash.
 
-    Only queries stop here. A document that holds personal data may still be published as another
-    query's negative, whatever `where` says: clean the corpus for that.
+    Queries stop here, and documents that an LLM wrote, whatever `where` says. A document of the
+    corpus that holds personal data may still be published as another query's negative: clean the
+    corpus for that.
 
     Attributes:
         where: Text that is looked at: the "query", its source "document", or "both". A model that
             is trained on the pair sees both; own.
         kinds: What counts; all that the finder knows.
     """
+
+    reads_written: ClassVar[bool] = True
 
     where: Literal["query", "document", "both"] = "query"
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
@@ -73,9 +76,18 @@ class PersonalData(Gate):
         stopped = [found[row] for row in sorted(found)]
         return Verdict(
             rejected,
-            ["secret" if "secret" in _kinds(sides) else "personal_data" for sides in stopped],
+            [_reason(_kinds(sides)) for sides in stopped],
             ["; ".join(f"{s}: {', '.join(sorted(k))}" for s, k in x.items()) for x in stopped],
         )
+
+    def objections(self, written: pa.Table) -> dict[str, tuple[str, str]]:
+        """Return which documents hold some; the detail names the kinds."""
+        regions = [regions_of([language]) for language in written["language"].to_pylist()]
+        kinds: dict[int, set[str]] = {}
+        for place, kind in self._found(regions, written["text"].to_pylist()):
+            kinds.setdefault(place, set()).add(kind)
+        ids = written["doc_id"].to_pylist()
+        return {ids[at]: (_reason(own), ", ".join(sorted(own))) for at, own in kinds.items()}
 
     def _note(
         self,
@@ -139,6 +151,10 @@ class PersonalData(Gate):
             at = table.schema.get_field_index(column)
             table = table.set_column(at, table.schema.field(at), pa.array(values, pa.string()))
         return table
+
+
+def _reason(kinds: set[str]) -> str:
+    return "secret" if "secret" in kinds else "personal_data"
 
 
 def _kinds(sides: dict[str, set[str]]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
@@ -35,6 +35,8 @@ class Toxicity(Gate):
     No model is packaged and none is recommended: classifiers differ in languages, in what they call
     toxic, and in whom they wrong. Read what yours rejects (`pairmill show --reason toxic`).
 
+    Documents that an LLM wrote are judged like queries; those of the corpus are not.
+
     Weights are read as safetensors only, and no code that comes with a model is run. A query longer
     than the model reads is judged in pieces, and its highest score counts.
 
@@ -49,6 +51,8 @@ class Toxicity(Gate):
         device: As PyTorch writes it: "cpu", "cuda"; asking for one that is not there is an error.
         batch_size: Pieces per forward pass.
     """
+
+    reads_written: ClassVar[bool] = True
 
     model: str = Field(min_length=1)
     model_revision: str = "main"
@@ -89,6 +93,13 @@ class Toxicity(Gate):
         """Return which queries are toxic; the detail is the score."""
         scores = self.scores(queries["query"].to_pylist())
         return Verdict.of(Objection(scores >= self.threshold, "toxic", scores))
+
+    def objections(self, written: pa.Table) -> dict[str, tuple[str, str]]:
+        """Return which documents are toxic; the detail is the score."""
+        scores = self.scores(written["text"].to_pylist()) if written.num_rows else np.zeros(0)
+        ids = written["doc_id"].to_pylist()
+        toxic = np.flatnonzero(scores >= self.threshold)
+        return {ids[at]: ("toxic", f"{scores[at]:.3f}") for at in toxic}
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return (N,) the highest probability of one of `labels`, in [0, 1], four decimals.

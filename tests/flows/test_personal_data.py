@@ -12,6 +12,7 @@ from flows.build import run_build
 from tests.flows.small import settings, write_config
 
 E_MAIL = "marie.dupont@laposte-mail.fr"
+PRIVATE = {"personal_data", "secret"}
 
 
 def test_no_rejection_of_any_stage_publishes_a_value_that_the_gate_knows(
@@ -40,3 +41,26 @@ def test_no_rejection_of_any_stage_publishes_a_value_that_the_gate_knows(
         assert "laposte" not in text
     for name in ("README.md", "manifest.json", "croissant.json"):
         assert "laposte" not in (tmp_path / "out" / name).read_text()
+
+
+def test_a_written_document_with_personal_data_joins_neither_corpus_nor_rows(
+    small_corpus: Path, tmp_path: Path
+) -> None:
+    told = json.dumps({"document": f"Calder is a town by the river. Ask {E_MAIL} about it."})
+    replies = tmp_path / "replies.jsonl"
+    rule = {"match": "(?s)You rewrite documents.*Calder", "replies": [told]}
+    replies.write_text(json.dumps(rule), encoding="utf-8")
+    values = settings(small_corpus)
+    values["generators"]["writer"] = {"engine": "scripted", "replies_file": str(replies)}
+    values["variations"] = [{"task": {"task": "paraphrased_positive"}, "generator": "writer"}]
+    for gates, stopped in (([], set()), ([{"gate": "personal_data"}], {"personal_data"})):
+        values["gates"] = gates
+        run_build(write_config(tmp_path / "c.yaml", values), tmp_path / "out")
+        assert verify_data_set(tmp_path / "out") == []
+        rejected = pl.read_parquet(tmp_path / "out" / "rejected" / "*.parquet")
+        assert set(rejected.filter(pl.col("stage") == "write")["reason"]) & PRIVATE == stopped
+        published = [
+            str(pl.read_parquet(tmp_path / "out" / folder / "*.parquet").to_dicts())
+            for folder in ("corpus", "data", "rejected")
+        ]
+        assert ["laposte" in text for text in published] == [not stopped, not stopped, False]

@@ -124,3 +124,17 @@ def test_a_detail_with_a_finding_is_withheld_and_everything_else_stays() -> None
     done = gate().withhold(table_of(rows, REJECTIONS)).to_pylist()
     assert done[0] == {**rows[0], "detail": "<withheld: secret>"}
     assert done[1] == rows[1]
+
+
+def test_written_documents_are_objected_to_by_kind_whatever_the_gate_reads_of_rows() -> None:
+    written = documents_of(
+        document_row("d1", "A bridge."),
+        document_row("d2", f"Ask {E_MAIL}, or call {PHONE}."),
+        document_row("d3", f"The password is {KEY}."),
+    )
+    for where in ("query", "document", "both"):
+        assert gate(where=where).objections(written) == {
+            "d2": ("personal_data", "e_mail, phone_number"),
+            "d3": ("secret", "secret"),
+        }
+    assert gate().objections(written.slice(0, 0)) == {}

@@ -109,3 +109,13 @@ def test_a_missing_model_package_or_device_is_a_backend_error(
 def test_nothing_is_a_default_model() -> None:
     with pytest.raises(ValueError, match="model"):
         GATES.build({"gate": "toxicity", "labels": ["toxic"]})
+
+
+def test_written_documents_at_or_above_the_threshold_are_objected_to(folder: Path) -> None:
+    scores = _gate(folder).scores(TEXTS)
+    middle = float(np.sort(scores)[2])
+    written = documents_of(*(document_row(f"d{n}", text) for n, text in enumerate(TEXTS)))
+    assert _gate(folder, threshold=middle).objections(written) == {
+        f"d{n}": ("toxic", f"{score:.3f}") for n, score in enumerate(scores) if score >= middle
+    }
+    assert _gate(folder).objections(written.slice(0, 0)) == {}
