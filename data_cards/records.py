@@ -92,7 +92,8 @@ class PromptRecord(Part):
     """A prompt file that was used.
 
     Attributes:
-        path: Relative to the package `prompts`.
+        path: Relative to the package `prompts`; of a task with a folder of its own, that folder's
+            name and what is in it.
         language: Tag of the prompt's language.
         sha256: Of the file.
         written_by: From its front matter.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import prompts
 from data_cards.records import PromptRecord
@@ -17,19 +18,24 @@ def prompt_hashes() -> dict[str, str]:
     }
 
 
-def prompt_records(names: Iterable[str]) -> list[PromptRecord]:
+def prompt_records(names: Iterable[str], folder: str = "") -> list[PromptRecord]:
     """Return what the manifest says of prompt files, by name.
 
     Args:
         names: "task/language", in any order, repeated or not.
+        folder: Where they lie; "" for the packaged ones.
     """
-    return [_record(*name.split("/", 1)) for name in sorted(set(names))]
+    root = Path(folder) if folder else None
+    return [_record(name, root) for name in sorted(set(names))]
 
 
-def _record(task: str, language: str) -> PromptRecord:
-    prompt = prompts.load(task, language)
+def _record(name: str, root: Path | None) -> PromptRecord:
+    task, language = name.split("/", 1)
+    prompt = prompts.load(task, language, root)
+    # The folder's own name alone: where it lies on a machine is nobody's business.
+    place = f"{root.resolve().name}/" if root else ""
     return PromptRecord(
-        path=f"{task}/{language}.md",
+        path=f"{place}{name}.md",
         language=language,
         sha256=prompt.sha256,
         written_by=prompt.written_by,

@@ -491,24 +491,35 @@ def _sampling(entry: PlanEntry | Variation) -> dict[str, Any]:
 
 
 def _prompts(config: RunConfig, parsed: pa.Table) -> list[records.PromptRecord]:
-    names = {p for cell in parsed["prompt"].to_pylist() for p in cell.split("+") if p}
+    languages = set(parsed["query_language"].to_pylist())
+    names: set[str] = set()
     if config.relabel.enabled:
         for scorer in config.relabel.scorers:
-            for language in set(parsed["query_language"].to_pylist()):
-                names.add(scorer.prompt_name(language))
+            names.update(scorer.prompt_name(language) for language in languages)
     for judge in config.judge.everyone:
-        for language in set(parsed["query_language"].to_pylist()):
+        for language in languages:
             names.update(judge.prompt_sha256(language))
     for reviewer in config.review:
         for language in reviewed_languages(reviewer, parsed):
             names.update(reviewer.prompt_sha256(language))
-    return prompt_records(names | _attaching_prompts(config, parsed))
+    used = [("", name) for name in names]
+    tasks = config.tasks()
+    asked = parsed.select(["task", "prompt"]).group_by(["task", "prompt"]).aggregate([])
+    written = [(row["task"], row["prompt"]) for row in asked.to_pylist()]
+    for label, cell in [*written, *_attaching_prompts(config, parsed)]:
+        folder = getattr(tasks[label], "prompts", "")
+        used += [(folder, name) for name in cell.split("+") if name]
+    return [
+        record
+        for folder in sorted({folder for folder, _ in used})
+        for record in prompt_records((name for own, name in used if own == folder), folder)
+    ]
 
 
-def _attaching_prompts(config: RunConfig, parsed: pa.Table) -> set[str]:
-    """Return the prompts that wrote documents for queries; no row of their own names them."""
+def _attaching_prompts(config: RunConfig, parsed: pa.Table) -> set[tuple[str, str]]:
+    """Return (task, prompts) that wrote documents for queries; no row of their own names them."""
     asked = pl.DataFrame(parsed.select(["task", "document_language", "query_language"])).unique()
-    names: set[str] = set()
+    found: set[tuple[str, str]] = set()
     for variation in config.variations:
         if variation.task.varies != "documents":
             continue
@@ -516,8 +527,8 @@ def _attaching_prompts(config: RunConfig, parsed: pa.Table) -> set[str]:
         if variation.languages:
             fitting = fitting.filter(pl.col("query_language").is_in(variation.languages))
         for pair in fitting.iter_rows(named=True):
-            names.update(variation.task.prompt_use(pair).names.split("+"))
-    return names
+            found.add((variation.task.label, variation.task.prompt_use(pair).names))
+    return found
 
 
 def mining_record(

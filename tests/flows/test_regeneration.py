@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import prompts
 from flows.build import run_build
+from sdg.store import sha256_of
 from tests.flows.small import settings, write_config, write_corpus
 
 QUOTAS = [{"documents": "eng-Latn", "queries": "eng-Latn", "count": 6}]
@@ -75,3 +79,22 @@ def test_sampling_asks_anew_and_the_cut_into_shards_does_not(calls: Calls) -> No
     hotter = calls.with_task(0, sampling={"temperature": 0.9})
     assert sum(calls.run(plan=hotter).values()) == 6
     assert calls.run(plan=hotter, shards={"requests": 2}) == Counter()
+
+
+def test_a_prompt_folder_of_your_own_asks_anew_and_stands_in_the_manifest(calls: Calls) -> None:
+    folder = calls.folder / "own_prompts"
+    shutil.copytree(prompts.PACKAGED / "keyword_query", folder / "keyword_query")
+    path = folder / "keyword_query" / "eng-Latn.md"
+    path.write_text(path.read_text().replace("written_by: ", "written_by: a friend of "))
+    asked = calls.run(plan=calls.with_task(1, prompts=str(folder)))
+    # The model is told the same, so the journal answers.
+    assert asked == Counter()
+    path.write_text(path.read_text() + "\nBe brief.\n")
+    assert sum(calls.run(plan=calls.with_task(1, prompts=str(folder))).values()) == 6
+    manifest = json.loads((calls.folder / "out" / "manifest.json").read_text())
+    own = [p for p in manifest["prompts"] if "keyword_query" in p["path"]]
+    assert [(p["path"], p["sha256"]) for p in own] == [
+        ("own_prompts/keyword_query/eng-Latn.md", sha256_of(path))
+    ]
+    assert own[0]["written_by"].startswith("a friend of ")
+    assert "llm_query/eng-Latn.md" in {p["path"] for p in manifest["prompts"]}
