@@ -244,6 +244,18 @@ class RunConfig(Part):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _variations_vary_tasks(self) -> RunConfig:
+        planned = sorted(self.plan.tasks())
+        for place, variation in enumerate(self.variations):
+            for pattern in variation.tasks:
+                if not any(fnmatchcase(task, pattern) for task in planned):
+                    raise ValueError(
+                        f"`variations.{place}.tasks` must name tasks of the plan, but {pattern!r} "
+                        f"is none (planned: {', '.join(planned)}). Correct the name."
+                    )
+        return self
+
     def _languages_read_by(self, reviewer: Reviewer) -> set[str]:
         """Return the query languages of the tasks that a reviewer is asked about."""
         found: set[str] = set()

@@ -170,6 +170,11 @@ def _reviews_by_query(reviewed: Shard | None) -> dict[str, list[dict[str, Any]]]
     return found
 
 
+def _place(rank: int) -> str:
+    # Written and random negatives come from no search.
+    return "no rank " if rank < 0 else f"rank {rank:>3}"
+
+
 def _review_lines(reviews: list[dict[str, Any]]) -> list[str]:
     """Return one line per reviewer: its scores, or why there are none."""
     said: dict[str, list[str]] = {}
@@ -204,7 +209,7 @@ def print_preview(previewed: Previewed, console: Console) -> None:
             lines.append(f"  positive  {score:.3f}  {text[:160]}")
         scored = zip(row["negatives"], row["negative_scores"], row["negative_ranks"], strict=True)
         lines += [
-            f"  negative  {score:.3f}  rank {rank:>3}  {t[:150]}" for t, score, rank in scored
+            f"  negative  {score:.3f}  {_place(rank)}  {t[:150]}" for t, score, rank in scored
         ]
         lines += _review_lines(row["reviews"])
         console.print(show.printable("\n".join(lines)), markup=False, highlight=False)

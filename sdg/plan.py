@@ -23,7 +23,7 @@ from sdg.personas import PersonaConfig
 from sdg.request_rows import planned, random_draws, request_row
 from sdg.schemas import StageResult, empty
 from sdg.task_entry import TaskEntry, dump_task
-from sdg.tasks import Task
+from sdg.tasks import TASKS, Task
 
 STAGE = "plan"
 
@@ -79,15 +79,11 @@ class PlanEntry(TaskEntry):
             )
         if self.personas is None:
             return self
-        if not self.task.asks_llm:
+        if not self.task.reads_personas:
+            able = ", ".join(name for name in TASKS if TASKS[name].reads_personas)
             raise ValueError(
-                f"`personas` must stand beside a task that asks an LLM, but {self.task.name!r} "
-                "copies natural texts instead. Leave them out"
-            )
-        if self.personas.choose == "nearest" and not self.task.is_grounded:
-            raise ValueError(
-                f"`personas.choose` must be random for a task without a document, but is nearest "
-                f"for {self.task.name!r} instead. There is nothing to be near to"
+                f"`personas` must stand beside a task whose prompts say who asks ({able}), but "
+                f"{self.task.name!r} says nothing of it instead. Leave them out"
             )
         return self
 

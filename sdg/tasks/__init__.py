@@ -131,6 +131,7 @@ class Task(Plugin):
         is_grounded: False if no document is drawn from the corpus.
         varies: "" for tasks of the plan.
         keeps_meaning: True if what answers the query that is varied answers the new one, too.
+        reads_personas: True if the prompts say who asks, from the spec's "persona" or "personas".
         instruction: Put before the query by models trained with instructions; "" for none.
         alias: Value of the column `task` in place of the task's name, so that one task may stand
             in a plan with two settings; "" for none.
@@ -140,6 +141,7 @@ class Task(Plugin):
     is_grounded: ClassVar[bool] = True
     varies: ClassVar[Literal["", "query", "documents"]] = ""
     keeps_meaning: ClassVar[bool] = False
+    reads_personas: ClassVar[bool] = False
 
     instruction: str = ""
     alias: str = Field(default="", pattern=r"^([a-z][a-z0-9_]*)?$")

@@ -40,6 +40,7 @@ class ConfiguredQuery(ChoosingTask):
         lengths: Weight of each length of the query in words.
     """
 
+    reads_personas: ClassVar[bool] = True
     reply_schema: ClassVar[Mapping[str, Any]] = object_of(query=STRING)
     preparation_schemas: ClassVar[tuple[Mapping[str, Any], ...]] = (
         object_of(character={"type": "integer"}, question_type=STRING, difficulty=STRING),

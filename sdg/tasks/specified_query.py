@@ -34,6 +34,7 @@ class SpecifiedQuery(ChoosingTask):
         clarities: Weight of each clarity.
     """
 
+    reads_personas: ClassVar[bool] = True
     reply_schema: ClassVar[Mapping[str, Any]] = object_of(query=STRING)
 
     question_types: Weights = Field(default=equally(*QUESTION_TYPES))

@@ -42,6 +42,13 @@ def test_a_top_k_for_a_task_that_is_not_planned_is_refused(config_path: Path) ->
         load_config(config_path, ['round_trip.task_top_k={"natural_titel": 3}'])
 
 
+def test_a_variation_of_a_task_that_is_not_planned_is_refused(config_path: Path) -> None:
+    variation = '{"task": {"task": "paraphrase_query"}, "generator": "script", "tasks": ["lm_*"]}'
+    said = r"`variations.0.tasks` must name tasks of the plan, but 'lm_\*' is none \(planned: llm_"
+    with pytest.raises(ConfigError, match=said):
+        load_config(config_path, [f"variations=[{variation}]"])
+
+
 def test_overrides_reach_list_items_and_new_keys(config_path: Path) -> None:
     config = load_config(config_path, ["sources.0.licence=mit", "runner.workers=3", "seed=9"])
     assert (config.sources[0].licence, config.runner.workers, config.seed) == ("mit", 3, 9)

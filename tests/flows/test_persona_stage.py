@@ -25,7 +25,8 @@ PERSONAS = "a glass blower\na herring fisher\na maker of church bells\na glass d
 def config_of(folder: Path, personas: dict[str, Any] | None, **more: Any) -> RunConfig:
     values = settings(folder / "unused.jsonl")
     quotas = [{"documents": "eng-Latn", "queries": "eng-Latn", "count": 3}]
-    llm = {**values["plan"]["entries"][0], "quotas": quotas, "per_document": 2}
+    task = {"task": "specified_query", "alias": "asked"}
+    llm = {"task": task, "generator": "script", "quotas": quotas, "per_document": 2}
     natural = {**values["plan"]["entries"][1], "quotas": quotas}
     if personas is not None:
         llm["personas"] = {"path": str(folder / "personas.txt"), **personas}
@@ -57,12 +58,12 @@ def rows_of(shard: Shard, task: str) -> list[dict[str, Any]]:
 def test_the_nearest_personas_are_those_of_the_document(tmp_path: Path) -> None:
     plan, found = run(tmp_path, {"choose": "nearest", "top_k": 2})
     assert found.counts == Counts(plan.counts.kept, plan.counts.kept)
-    for row in rows_of(found, "llm_query"):
+    for row in rows_of(found, "asked"):
         text = next(t for t in TEXTS if content_id("d", t) == row["source_doc_id"])
         personas = row["spec"]["personas"]
         assert len(personas) == 2
         assert ("herring" if "herring" in text else "glass") in personas[0]
-    assert len(rows_of(found, "llm_query")) == 6
+    assert len(rows_of(found, "asked")) == 6
 
 
 def test_tasks_without_personas_and_the_order_of_the_plan_stay(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_tasks_without_personas_and_the_order_of_the_plan_stay(tmp_path: Path) -
     keys = [(r["task"], r["generator"], r["request_id"]) for r in found.table("kept").to_pylist()]
     assert keys == sorted(keys)
     known = set(PERSONAS.splitlines())
-    assert all(row["spec"]["persona"] in known for row in rows_of(found, "llm_query"))
+    assert all(row["spec"]["persona"] in known for row in rows_of(found, "asked"))
 
 
 def test_the_stage_is_computed_again_for_other_personas_only(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_the_stage_is_computed_again_for_other_personas_only(tmp_path: Path) -> 
     assert run(tmp_path, {"choose": "nearest", "top_k": 2}, seed=9)[1].was_computed is True
     _, found = run(tmp_path, {"choose": "random"}, text=f"{PERSONAS}a judge\na judge\n")
     assert found.was_computed is True
-    assert found.facts == {"llm_query": {"personas": 5, "duplicates": 1, "empty": 0}}
+    assert found.facts == {"asked": {"personas": 5, "duplicates": 1, "empty": 0}}
 
 
 def test_without_personas_nothing_changes(tmp_path: Path) -> None:

@@ -237,20 +237,23 @@ def test_index_counts_characters_and_lists_kinds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "choose", "says"),
+    ("task", "says"),
     [
-        (TITLES, "random", "copies natural texts"),
-        ({"task": "paraphrase_query"}, "random", "varies accepted rows"),
+        (TITLES, "prompts say who asks .*'natural_text' says nothing"),
+        ({"task": "llm_query"}, "configured_query, specified_query"),
+        ({"task": "short_long"}, "'short_long' says nothing of it instead. Leave them out"),
+        ({"task": "paraphrase_query"}, "varies accepted rows"),
     ],
 )
-def test_personas_stand_beside_tasks_that_ask_an_llm(task: Any, choose: str, says: str) -> None:
+def test_personas_stand_beside_tasks_whose_prompts_say_who_asks(task: Any, says: str) -> None:
     generator = "" if task is TITLES else "m"
     with pytest.raises(ValidationError, match=says):
-        plan_of(1, task=task, generator=generator, personas={"path": "packaged", "choose": choose})
+        plan_of(1, task=task, generator=generator, personas={"path": "packaged"})
 
 
 def test_two_choices_of_personas_for_one_task_are_refused() -> None:
     """A request names its task, not its entry: who asks must follow from that."""
-    with_personas = plan_of(1, personas={"path": "packaged"}).entries
-    with pytest.raises(ValidationError, match="'llm_query' has two"):
-        PlanConfig(entries=(*plan_of(1).entries, *with_personas))
+    asked = {"task": {"task": "specified_query"}, "generator": "m"}
+    with_personas = plan_of(1, **asked, personas={"path": "packaged"}).entries
+    with pytest.raises(ValidationError, match="'specified_query' has two"):
+        PlanConfig(entries=(*plan_of(1, **asked).entries, *with_personas))
