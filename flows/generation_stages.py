@@ -50,7 +50,9 @@ def prepare_shard(
     def compute() -> Outcome:
         asking = _Asking(config, space, folder, generator)
         answers = [shard.table("answers") for shard in before]
-        found = ask_preparation(step, requests, sources, config.tasks(), answers, asking.ask)
+        found = ask_preparation(
+            step, requests, sources, config.tasks(), answers, asking.ask, seed=config.seed
+        )
         return Outcome({"answers": found}, Counts(extra=asking.spent()))
 
     prepared = [shard.digest for shard in before]

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from sdg.errors import ContractError
-from sdg.ids import canonical_json, comparison_key
+from sdg.ids import canonical_json, comparison_key, seed_for
 from sdg.llm import Candidate, ChatRequest, Reply
 from sdg.schemas import DOCUMENTS, REQUESTS, check_table, table_of
 from sdg.tasks import CopyTask, LlmTask, Parsed, Task
@@ -67,6 +68,8 @@ def ask_preparation(
     tasks: Mapping[str, Task],
     before: Sequence[pa.Table],
     ask: Ask,
+    *,
+    seed: int,
 ) -> pa.Table:
     """Return the answers to one preparation, schema ANSWERS, by request_id.
 
@@ -78,6 +81,8 @@ def ask_preparation(
         before: ANSWERS of the steps before; a request that failed there is not asked again and
             keeps its reason.
         ask: Answers each request once, in any order; called at most once.
+        seed: The run's. A question that requests share has the seed of what they share, whichever
+            of them is here; any other has its request's own.
 
     Raises:
         ContractError: If a document, a task or an answer is missing.
@@ -94,6 +99,8 @@ def ask_preparation(
         found = earlier.get(row["request_id"], _NONE)
         if not found.reason:
             question = task.prepare(step, row, _document(row, texts, task), found.values)
+            if question.key != row["request_id"]:
+                question = replace(question, seed=seed_for(seed, question.key))
             asked.setdefault(question.key, question)
             wanted[row["request_id"]] = question.key
     replies = _replies(list(asked.values()), ask)

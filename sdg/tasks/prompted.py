@@ -21,7 +21,7 @@ from pydantic import PrivateAttr
 
 import prompts as prompt_files
 from sdg.errors import ConfigError, ContractError
-from sdg.ids import canonical_json, content_id, normalise_text, seed_for
+from sdg.ids import canonical_json, content_id, normalise_text
 from sdg.language_names import english_name
 from sdg.llm import Candidate, ChatRequest, Message, Sampling
 from sdg.prompt_choice import FALLBACK_LANGUAGE, ChosenPrompt, choose_prompt
@@ -243,12 +243,14 @@ class PromptedTask(LlmTask):
         document: Mapping[str, Any],
         answers: Sequence[Any],
     ) -> ChatRequest:
-        """Return the instruction of a preparation; requests that share it get the same."""
+        """Return the instruction of a preparation.
+
+        Requests that share it get the same, with the seed 0: `sdg.answers` gives it one that
+        belongs to the key.
+        """
         values = self.preparation_variables(step, request, document, answers)
         shared = self.shared_by(step, request)
-        key, seed = (request["request_id"], request["seed"])
-        if shared:
-            key, seed = shared, seed_for(0, shared)
+        key, seed = (shared, 0) if shared else (request["request_id"], request["seed"])
         sampling = self.sampling.model_copy(update={"num_candidates": 1})
         return self._chat(step, request, values, ChatRequest(key, "", (), sampling, seed))
 

@@ -84,7 +84,7 @@ def run(
     prepared: list[pa.Table] = []
     (one,) = tasks.values()
     for step in range(one.num_preparations if isinstance(one, LlmTask) else 0):
-        prepared.append(ask_preparation(step, requests, documents, tasks, prepared, answer))
+        prepared.append(ask_preparation(step, requests, documents, tasks, prepared, answer, seed=1))
     return generate(requests, documents, tasks, last, prepared=prepared)
 
 
@@ -129,7 +129,7 @@ def test_a_rejected_query_still_tells_what_was_prepared() -> None:
 def test_a_preparation_that_failed_says_nothing_of_the_query() -> None:
     documents, config = corpus(), plan_of("summarised_query")
     requests = plan_requests(index_documents([documents]), config, 5).kept
-    failed = ask_preparation(0, requests, documents, config.tasks(), (), say_nothing)
+    failed = ask_preparation(0, requests, documents, config.tasks(), (), say_nothing, seed=1)
     result = generate(requests, documents, config.tasks(), answer, prepared=[failed]).result
     assert set(result.rejected["reason"].to_pylist()) == {"preparation_wrong_json_schema"}
     assert "summary" not in json.loads(json.loads(result.rejected["row"][0].as_py())["spec"])

@@ -267,7 +267,7 @@ def test_a_back_translation_runs_from_request_to_row() -> None:
     ask = answering({"translation": "wer baute sie", "query": "builder of the bridge of Brell"})
     tasks = {task.label: task}
     documents = documents_of(DOCUMENT)
-    before = ask_preparation(0, requests, documents, tasks, (), ask)
+    before = ask_preparation(0, requests, documents, tasks, (), ask, seed=1)
     (row,) = generate(requests, documents, tasks, ask, prepared=[before]).result.kept.to_pylist()
     assert row["query"] == "builder of the bridge of Brell"
     assert (row["paraphrase_of"], row["instruction"]) == ("q1", "Find it")
@@ -281,7 +281,7 @@ def test_written_negatives_run_from_request_to_links() -> None:
     ask = answering({"requirements": ["It is about Brell."], "negatives": texts})
     tasks = {task.label: task}
     documents = documents_of(DOCUMENT)
-    before = ask_preparation(0, requests, documents, tasks, (), ask)
+    before = ask_preparation(0, requests, documents, tasks, (), ask, seed=1)
     done = generate(requests, documents, tasks, ask, prepared=[before])
     assert done.result.kept["query_id"].to_pylist() == ["q1"]
     assert done.links["role"].to_pylist() == ["negative"] * 2

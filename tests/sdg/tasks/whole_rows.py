@@ -127,6 +127,8 @@ def make(
 
     answers: list[pa.Table] = []
     for step in range(task.num_preparations):
-        answers.append(ask_preparation(step, requests, corpus, config.tasks(), answers, ask))
+        answers.append(
+            ask_preparation(step, requests, corpus, config.tasks(), answers, ask, seed=1)
+        )
     generated = generate(requests, corpus, config.tasks(), ask, prepared=answers)
     return Made(generated, asked)
