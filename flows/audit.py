@@ -36,9 +36,9 @@ from flows.audit_config import AuditCommandConfig
 from flows.audit_hub import fetch, is_hub_id
 from flows.audit_judge import CascadeJudge
 from flows.card_command import describe_again
-from flows.config import parse_settings, read_settings
 from flows.lock import locked
 from flows.progress import stage_progress
+from flows.settings import parse_settings, read_settings
 from flows.workspace import Workspace
 from mining.encoders import ENCODERS, Encoder
 from sdg import store

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from data_cards.bitext_manifest import BitextPublication
-from flows.config import AnyEncoder, AnyIndex, RunnerConfig, parse_settings, read_settings
+from flows.config import AnyEncoder, AnyIndex, RunnerConfig
 from flows.mine_config import CorpusSettings, GivenVectorsConfig
 from flows.mining_presets import expand_preset
+from flows.settings import parse_settings, read_settings
 from mining.bitext import BitextConfig
 from mining.vectors import VectorDtype
 from sdg.pairs.documents import DocumentSource

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_cards import descriptions, layout, manifest, verify
 from data_cards.publication import Publication
-from flows.config import apply_overrides, parse_settings
+from flows.settings import apply_overrides, parse_settings
 from sdg import store
 from sdg.errors import DataError
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from data_cards.privacy import publishable
 from data_cards.publication import Publication
 from flows.judged_audit import JudgedAuditConfig
 from flows.mining_presets import expand_preset
 from flows.prompt_fallbacks import PromptFallback, judging_fallbacks, planned_fallbacks
+from flows.settings import parse_settings, read_settings
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
 from mining.mine import MiningConfig
@@ -25,7 +23,7 @@ from sdg.cell_yield import CellYieldConfig
 from sdg.corpus import CorpusConfig
 from sdg.corpus.readers import READERS, Reader
 from sdg.duplicate_queries import DuplicateQueriesConfig
-from sdg.errors import ConfigError, PairmillError
+from sdg.errors import ConfigError
 from sdg.evaluation_sets import DecontaminateConfig
 from sdg.gates import GATES, Gate
 from sdg.judge.config import JudgeConfig
@@ -39,8 +37,6 @@ from sdg.round_trip import RoundTripConfig
 from sdg.tasks import Task
 from sdg.variations import Variation
 from sdg.written import WrittenConfig
-
-S = TypeVar("S", bound=Part)
 
 
 def _plugin(registry: Registry[Any]) -> Any:  # noqa: ANN401 - a pydantic annotation
@@ -287,58 +283,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     return parse_config(expand_preset(read_settings(file, overrides)), str(file))
 
 
-def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the settings in a YAML file with overrides applied; without a file, these alone.
-
-    Raises:
-        ConfigError: If the file is missing or no mapping, or an override is malformed.
-    """
-    values: Any = {}
-    try:
-        if file is not None:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"`{file}` must be a readable YAML file, but reading it gave: {error}. "
-            "Correct the file at the place named."
-        ) from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"`{file}` must hold a mapping of settings, but holds {type(values).__name__} instead. "
-            "Start from one of the presets: pairmill build demo."
-        )
-    apply_overrides(values, overrides)
-    return values
-
-
-def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Change settings in place, as `--set KEY=VALUE` does.
-
-    Raises:
-        ConfigError: If an override is malformed.
-    """
-    for override in overrides:
-        _apply(values, override)
-
-
 def parse_config(values: Mapping[str, Any], name: str) -> RunConfig:
     """Return the configuration in `values`; `name` says in errors where it came from."""
     return parse_settings(values, name, RunConfig)
-
-
-def parse_settings(values: Mapping[str, Any], name: str, kind: type[S]) -> S:
-    """Return settings of `kind`; `name` says in errors where they came from.
-
-    Raises:
-        ConfigError: If a key is unknown or a value cannot work; the message names each.
-    """
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        lines = [_explain(problem, kind) for problem in error.errors()]
-        raise ConfigError(f"`{name}` cannot work:\n" + "\n".join(lines)) from error
-    except PairmillError as error:
-        raise ConfigError(f"`{name}` cannot work: {error}") from error
 
 
 def _find(path: Path) -> Path:
@@ -353,70 +300,3 @@ def _find(path: Path) -> Path:
         f"The configuration must be a YAML file or a preset ({known}), but {str(path)!r} is "
         "neither instead. Check the path."
     )
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, sign, text = override.partition("=")
-    if not sign or not key:
-        raise ConfigError(
-            f"`--set` must be KEY=VALUE, but is {override!r} instead. Example: --set seed=7."
-        )
-    *parents, last = key.split(".")
-    target: Any = values
-    for part in parents:
-        if isinstance(target, list) and part.isdigit() and int(part) < len(target):
-            target = target[int(part)]
-        elif isinstance(target, dict):
-            target = target.setdefault(part, {})
-        else:
-            raise ConfigError(
-                f"`--set {override}` must name a setting, but {part!r} is not a key there. "
-                "List items are named by number, from 0."
-            )
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"`--set {key}` must be given a YAML value, but {text!r} is none: {error}. "
-            "Quote it, e.g. --set 'name=\"a b\"'."
-        ) from error
-    if isinstance(target, list) and last.isdigit() and int(last) < len(target):
-        target[int(last)] = value
-    elif isinstance(target, dict):
-        target[last] = value
-    else:
-        raise ConfigError(
-            f"`--set {override}` must name a setting, but {last!r} is not a key there. "
-            "List items are named by number, from 0."
-        )
-
-
-def _explain(problem: Mapping[str, Any], kind: type[Part]) -> str:
-    where = ".".join(str(p) for p in problem["loc"])
-    if problem["type"] == "missing":
-        return f"  `{where}` must be given, but is missing."
-    value = "a section"
-    if isinstance(problem["input"], str | int | float | bool | None):
-        value = repr(publishable({where.rpartition(".")[2]: problem["input"]}).popitem()[1])
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1], kind)
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f" Did you mean `{close[0]}`?" if close else ""
-        listing = f" Known keys there: {', '.join(known)}." if known else ""
-        return f"  `{where}` is an unknown key (value {value}).{hint}{listing}"
-    if value == "a section":
-        # A section or the whole file: naming the key says more than printing all of it.
-        return f"  {f'`{where}`' if where else 'the settings'}: {problem['msg']}."
-    return f"  `{where}` is {value}: {problem['msg']}."
-
-
-def _known_keys(location: Sequence[Any], kind: type[Part]) -> list[str]:
-    model: Any = kind
-    for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        annotation = getattr(field, "annotation", None)
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if hasattr(o, "model_fields")), None)
-        if model is None:
-            return []
-    return sorted(getattr(model, "model_fields", {}))

@@ -15,7 +15,7 @@ from data_cards.manifest import DataSetManifest, load_manifest
 from data_cards.probe import eval_set
 from data_cards.probe.beir import write_eval_set
 from data_cards.probe.config import EvalSetConfig
-from flows.config import parse_settings, read_settings
+from flows.settings import parse_settings, read_settings
 from flows.workspace import Workspace
 from sdg import store
 from sdg.errors import ConfigError, DataError

@@ -19,9 +19,9 @@ from data_cards.exports.record import RECORD, ExportRecord, is_whole, load_recor
 from data_cards.exports.selection import COLUMNS
 from data_cards.exports.tally import Tally
 from data_cards.manifest import DataSetManifest, file_records, load_manifest
-from flows.config import parse_settings, read_settings
 from flows.export_files import ExportFiles
 from flows.progress import StageProgress, stage_progress
+from flows.settings import parse_settings, read_settings
 from sdg import store
 from sdg.errors import ConfigError, DataError
 from sdg.ids import fingerprint

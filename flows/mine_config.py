@@ -9,15 +9,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from data_cards.publication import Publication
-from flows.config import (
-    AnyEncoder,
-    AnyEngine,
-    AnyIndex,
-    RunnerConfig,
-    parse_settings,
-    read_settings,
-)
+from flows.config import AnyEncoder, AnyEngine, AnyIndex, RunnerConfig
 from flows.mining_presets import expand_preset
+from flows.settings import parse_settings, read_settings
 from mining.mine import MiningConfig
 from mining.vectors import VectorDtype
 from sdg.assemble import AssembleConfig

@@ -21,8 +21,8 @@ from data_cards.probe.metrics import RECALL_DEPTH, QueryMetrics, measure
 from data_cards.probe.ranking import rank
 from data_cards.probe.rows import TrainRows, read_train_rows
 from flows.card_command import describe_again
-from flows.config import parse_settings, read_settings
 from flows.progress import advance, stage_progress
+from flows.settings import parse_settings, read_settings
 from sdg import store
 from sdg.errors import DataError
 from sdg.ids import seed_for

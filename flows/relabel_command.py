@@ -14,7 +14,6 @@ from prefect import flow
 from data_cards import layout
 from data_cards.manifest import DataSetManifest
 from flows import corpus_stages, published, resources, stage_shards, tasks
-from flows.config import parse_settings, read_settings
 from flows.decontamination import QUERY_STAGE
 from flows.figures import cost_figures
 from flows.judging import Judging, Rows
@@ -25,6 +24,7 @@ from flows.relabel_manifest import Existing, FinishedRows
 from flows.relabel_publish import current_relabelled, figures_of_relabelled, publish_relabelled
 from flows.run import Run
 from flows.runners import task_runner
+from flows.settings import parse_settings, read_settings
 from flows.workspace import Workspace
 from sdg import store
 from sdg.decontaminate import NGRAM_WORDS

@@ -11,9 +11,10 @@ import yaml
 from data_cards.audit.metric import METRICS
 from data_cards.exports import EXPORTS
 from flows.audit_config import AuditCommandConfig
-from flows.config import load_config, parse_config, parse_settings
+from flows.config import load_config, parse_config
 from flows.mining_presets import preset_names
 from flows.relabel_config import ExistingRowsConfig
+from flows.settings import parse_settings
 from mining.pair_rules import PAIR_RULES
 from sdg.gates import GATES, Evidence
 from sdg.review import REVIEWERS

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.config import parse_settings
 from flows.mine_config import MineConfig
+from flows.settings import parse_settings
 from mining.encoders import ENCODERS
 from mining.vector_file import Floats
 from tests.flows.small import documents

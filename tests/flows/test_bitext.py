@@ -16,9 +16,9 @@ from data_cards.bitext_manifest import load_bitext_manifest
 from data_cards.manifest import file_records
 from flows.bitext import mine_translations
 from flows.bitext_config import BitextRunConfig, load_bitext_config
-from flows.config import parse_settings
 from flows.mine import mine_pairs
 from flows.mine_config import load_mine_config
+from flows.settings import parse_settings
 from mining.bitext import ArrayBlocks, BitextConfig, mine_bitext
 from mining.indexes.exact import ExactIndex
 from mining.vector_file import Floats
