@@ -31,9 +31,11 @@ from flows.bitext_rows import (
     pair_tables,
 )
 from flows.bitext_stages import side_space
+from flows.describe import package_versions
 from flows.given_vectors import given_dimension, vectors_identity
+from flows.mining_records import encoder_name
 from flows.outcome import RunOutcome, StageOutcome
-from flows.publish import encoder_name, move_in, package_versions
+from flows.publish import move_in
 from flows.resources import held
 from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace

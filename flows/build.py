@@ -15,12 +15,14 @@ from flows.build_audit import audited
 from flows.config import RunConfig, load_config
 from flows.decontamination import DOCUMENT_STAGE
 from flows.figures import figures_of
+from flows.fingerprint import current_outcome
+from flows.finished import Finished
 from flows.judging import Rows, judging_of, with_pool
 from flows.lock import locked
 from flows.outcome import RunOutcome
 from flows.persona_stage import persona_configs
 from flows.planning import plan_shard
-from flows.publish import Finished, current_outcome, publish
+from flows.publish import publish
 from flows.rounds import Place, ask_everything
 from flows.run import Run
 from flows.runners import task_runner

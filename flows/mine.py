@@ -10,6 +10,7 @@ from prefect import flow
 
 from flows import resources, tasks
 from flows.figures import figures_of
+from flows.fingerprint import finished_outcome
 from flows.lock import locked
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mine_judging import judge_mined, pool_of
@@ -17,7 +18,6 @@ from flows.mine_manifest import mine_fingerprint, publish_mined
 from flows.mined import Mined, Others
 from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
-from flows.publish import finished_outcome
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace

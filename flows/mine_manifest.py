@@ -11,6 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from data_cards import manifest, privacy, records
+from flows.describe import package_versions
+from flows.finished import FinalTables, only
 from flows.given_vectors import given_dimension, given_revision, vectors_identity
 from flows.judging import concat, judges_identity
 from flows.mine_config import MineConfig
@@ -18,16 +20,9 @@ from flows.mine_facts import facts_of
 from flows.mine_judging import judge_models, judge_of, judge_prompts
 from flows.mined import Mined
 from flows.miners import miner_scores, miners_identity
+from flows.mining_records import encoder_name, mining_record
 from flows.outcome import StageOutcome
-from flows.publish import (
-    FinalTables,
-    encoder_name,
-    finish_directory,
-    mining_record,
-    only,
-    package_versions,
-    write_rows,
-)
+from flows.publish import finish_directory, write_rows
 from flows.resources import Documents, held
 from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace

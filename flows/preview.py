@@ -16,10 +16,10 @@ from flows import resources
 from flows.build import RUNS, prepare_corpus, run_stages
 from flows.config import RunConfig, load_config
 from flows.estimate import Estimate, estimate_run
+from flows.finished import Finished
 from flows.lock import locked
 from flows.outcome import StageOutcome
 from flows.planning import limited, plan_shard
-from flows.publish import Finished
 from flows.rates import GivenRates, rates_of
 from flows.run import Run
 from flows.runners import task_runner

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from data_cards import manifest, privacy, records
 from data_cards.manifest import DataSetManifest
 from flows.decontamination import decontamination_record, identity_of_sets, joined_records
+from flows.describe import package_versions
+from flows.finished import FinalTables
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.outcome import StageOutcome
 from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
 from flows.prompt_records import prompt_hashes, prompt_records
-from flows.publish import FinalTables, package_versions
 from flows.relabel_config import ExistingRowsConfig
 from flows.resources import held
 from flows.stage_shards import CODE_VERSIONS

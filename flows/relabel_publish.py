@@ -17,9 +17,10 @@ from data_cards.manifest import DataSetManifest
 from flows import published
 from flows.corpus_stages import corpus_of
 from flows.decontamination import without_evaluation_texts
+from flows.finished import FinalTables
 from flows.judging import concat
 from flows.outcome import RunOutcome, StageOutcome
-from flows.publish import FinalTables, finish_directory, write_rows
+from flows.publish import finish_directory, write_rows
 from flows.relabel_manifest import Existing, FinishedRows, describe_relabelled, relabel_fingerprint
 from sdg import assemble
 from sdg.errors import DataError

@@ -111,7 +111,7 @@ def test_preview_shows_finished_rows_with_scores(small_config: Path, tmp_path: P
 
 
 def test_settings_that_only_cut_the_work_do_not_change_the_fingerprint(small_config: Path) -> None:
-    from flows.publish import run_fingerprint
+    from flows.fingerprint import run_fingerprint
 
     before = run_fingerprint(load_config(small_config))
     assert run_fingerprint(load_config(small_config, ["runner.workers=7"])) == before
@@ -122,7 +122,7 @@ def test_settings_that_only_cut_the_work_do_not_change_the_fingerprint(small_con
 def test_any_setting_that_decides_rows_makes_the_build_run_again(
     small_config: Path, small_data_set: Path, tmp_path: Path, change: str
 ) -> None:
-    from flows.publish import current_outcome
+    from flows.fingerprint import current_outcome
 
     assert current_outcome(load_config(small_config, [change]), small_data_set) is None
 

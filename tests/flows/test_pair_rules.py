@@ -14,9 +14,9 @@ import pytest
 from data_cards.verify import verify_data_set
 from flows.build import run_build
 from flows.config import RunConfig, load_config, parse_config
+from flows.fingerprint import current_outcome, run_fingerprint
 from flows.pair_stages import Asked, apply_pair_rules, judge_run_pairs
 from flows.preview import preview_rows
-from flows.publish import current_outcome, run_fingerprint
 from flows.workspace import Workspace
 from mining.embed import EmbeddedQueries
 from sdg.errors import ConfigError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from flows.publish import rows_short
+from flows.mining_records import rows_short
 from sdg import store
 from sdg.schemas import NEGATIVES
 from sdg.shards import Counts, Shard

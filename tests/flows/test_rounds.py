@@ -11,7 +11,7 @@ import pytest
 
 from flows import resources
 from flows.config import RunConfig
-from flows.publish import run_fingerprint
+from flows.fingerprint import run_fingerprint
 from flows.rounds import Place, ask
 from flows.run import Run
 from flows.workspace import Workspace
