@@ -11,15 +11,8 @@ from sdg.errors import ConfigError
 from sdg.ids import comparison_key
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Prepared
-from sdg.tasks.prompted import (
-    STRING,
-    PromptedTask,
-    any_list_of,
-    fenced,
-    list_of,
-    object_of,
-    one_line,
-)
+from sdg.tasks.json_reply import STRING, any_list_of, list_of, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, one_line
 from sdg.tasks.written_row import row_or_reason, written_as
 
 # Of each kind; the prompt says so in words.

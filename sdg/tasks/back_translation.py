@@ -11,7 +11,8 @@ from sdg.errors import ConfigError
 from sdg.ids import seed_for
 from sdg.language_names import english_name
 from sdg.tasks import TASKS, Parsed, Prepared
-from sdg.tasks.prompted import STRING, fenced, object_of, one_line, refusal_of
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import fenced, one_line, refusal_of
 from sdg.tasks.varied import VariedQuery, spec_of
 
 _Language = Annotated[str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")]

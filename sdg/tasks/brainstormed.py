@@ -18,15 +18,8 @@ from sdg.ids import comparison_key, content_id
 from sdg.llm import Sampling
 from sdg.prompt_choice import ChosenPrompt
 from sdg.tasks import Prepared
-from sdg.tasks.prompted import (
-    STRING,
-    PromptedTask,
-    any_list_of,
-    fenced,
-    list_of,
-    object_of,
-    one_line,
-)
+from sdg.tasks.json_reply import STRING, any_list_of, list_of, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, one_line
 
 # E5-Mistral samples at 1.0 and 1.0. 4,096 tokens is own: two documents of 500 words take about
 # 3,000 where a word takes three.

@@ -13,14 +13,8 @@ from pydantic import Field
 
 from sdg.tasks import TASKS, Parsed, Prepared
 from sdg.tasks.choices import ChoosingTask, Weights, equally
-from sdg.tasks.prompted import (
-    STRING,
-    fenced,
-    object_of,
-    one_of,
-    query_or_reason,
-    whole_number,
-)
+from sdg.tasks.json_reply import STRING, object_of, one_of, whole_number
+from sdg.tasks.prompted import fenced, query_or_reason
 from sdg.tasks.specified_query import DIFFICULTIES, LENGTHS, QUESTION_TYPES
 
 

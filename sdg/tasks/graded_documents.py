@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sdg.tasks import TASKS, Parsed, Written
-from sdg.tasks.prompted import STRING, object_of
+from sdg.tasks.json_reply import STRING, object_of
 from sdg.tasks.retrieval_task import RetrievalTask
 from sdg.tasks.written_row import row_or_reason, written_as
 

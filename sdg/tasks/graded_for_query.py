@@ -10,8 +10,9 @@ from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed
 from sdg.tasks.brainstormed import CREATIVE, spec_of
 from sdg.tasks.graded_documents import GRADED_KEYS, graded_documents
+from sdg.tasks.json_reply import STRING, object_of
 from sdg.tasks.placeholders import WORD_COUNTS, Values, WordCount, drawn
-from sdg.tasks.prompted import STRING, PromptedTask, fenced, object_of
+from sdg.tasks.prompted import PromptedTask, fenced
 from sdg.tasks.written_row import row_or_reason
 
 

@@ -8,15 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from sdg.tasks import TASKS, Parsed
-from sdg.tasks.prompted import (
-    STRING,
-    PromptedTask,
-    fenced,
-    object_of,
-    one_line,
-    query_or_reason,
-    refusal_of,
-)
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, one_line, query_or_reason, refusal_of
 
 
 @TASKS.register("instructed_query")

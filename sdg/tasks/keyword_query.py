@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from sdg.ids import comparison_key, seed_for
 from sdg.tasks import TASKS, Parsed
 from sdg.tasks.choices import ChoosingTask
-from sdg.tasks.prompted import STRING, any_list_of, fenced, list_of, object_of, one_line
+from sdg.tasks.json_reply import STRING, any_list_of, list_of, object_of
+from sdg.tasks.prompted import fenced, one_line
 
 
 @TASKS.register("keyword_query")

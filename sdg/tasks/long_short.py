@@ -10,6 +10,7 @@ from sdg.ids import canonical_json, normalise_text, seed_for
 from sdg.llm import ChatRequest
 from sdg.tasks import TASKS, Parsed, Prepared
 from sdg.tasks.brainstormed import BrainstormedTask
+from sdg.tasks.json_reply import STRING, object_of, one_of
 from sdg.tasks.placeholders import (
     CLARITIES,
     DIFFICULTIES,
@@ -20,7 +21,7 @@ from sdg.tasks.placeholders import (
     Values,
     drawn,
 )
-from sdg.tasks.prompted import STRING, fenced, object_of, one_of
+from sdg.tasks.prompted import fenced
 from sdg.tasks.self_correction import CORRECTION, SelfCorrecting, corrected_row, holds_label
 from sdg.tasks.written_row import row_or_reason, written_as
 

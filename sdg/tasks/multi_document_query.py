@@ -10,15 +10,8 @@ from pydantic import Field
 from sdg.ids import normalise_text
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed
-from sdg.tasks.prompted import (
-    STRING,
-    PromptedTask,
-    any_list_of,
-    fenced,
-    list_of,
-    object_of,
-    query_or_reason,
-)
+from sdg.tasks.json_reply import STRING, any_list_of, list_of, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, query_or_reason
 
 
 @TASKS.register("multi_document_query")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Written
-from sdg.tasks.prompted import STRING, PromptedTask, fenced, object_of
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import PromptedTask, fenced
 from sdg.tasks.varied import varied_query
 
 

@@ -12,8 +12,9 @@ from sdg.ids import comparison_key, content_id, seed_for
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Prepared
 from sdg.tasks.brainstormed import CREATIVE, list_item, spec_of
+from sdg.tasks.json_reply import STRING, any_list_of, list_of, object_of, one_of
 from sdg.tasks.placeholders import TEXT_LENGTHS, TextLength, Values, drawn
-from sdg.tasks.prompted import STRING, any_list_of, fenced, list_of, object_of, one_of
+from sdg.tasks.prompted import fenced
 from sdg.tasks.self_correction import CORRECTION, SelfCorrecting, corrected_row, labelled
 
 _CONTEXTS, _SEEDS, _INSTANCE = 0, 1, 2

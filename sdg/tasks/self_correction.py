@@ -19,7 +19,8 @@ from pydantic import Field, model_validator
 from sdg.ids import comparison_key, normalise_text
 from sdg.llm import ChatRequest
 from sdg.tasks import Parsed, Prepared
-from sdg.tasks.prompted import STRING, PromptedTask, object_of
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import PromptedTask
 from sdg.tasks.written_row import row_or_reason, written_as
 from sdg.words import split_words
 

@@ -14,18 +14,16 @@ from sdg.ids import normalise_text
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Prepared
 from sdg.tasks.choices import ChoosingTask
-from sdg.tasks.prompted import (
+from sdg.tasks.json_reply import (
     STRING,
     any_list_of,
-    fenced,
     list_of,
     obeys,
     object_of,
     one_of,
-    query_or_reason,
-    shared_by_document,
     whole_number,
 )
+from sdg.tasks.prompted import fenced, query_or_reason, shared_by_document
 
 QUERY_TYPES: Final = ("multi_hop", "structural", "contextual")
 REASONING_TYPES: Final = (

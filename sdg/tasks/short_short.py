@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sdg.tasks import TASKS, Parsed
 from sdg.tasks.brainstormed import BrainstormedTask
-from sdg.tasks.prompted import STRING, object_of
+from sdg.tasks.json_reply import STRING, object_of
 from sdg.tasks.written_row import row_or_reason, written_as
 
 

@@ -16,8 +16,9 @@ from pydantic import model_validator
 from sdg.llm import Sampling
 from sdg.tasks import Parsed
 from sdg.tasks.brainstormed import CREATIVE, spec_of
+from sdg.tasks.json_reply import STRING, object_of
 from sdg.tasks.placeholders import UNITS, Similarity, Unit, Values, drawn
-from sdg.tasks.prompted import STRING, PromptedTask, object_of
+from sdg.tasks.prompted import PromptedTask
 from sdg.tasks.written_row import row_or_reason, written_as
 
 # Lowest score of each grade. The words of the two scales decide, own: "nearly the same" answers as

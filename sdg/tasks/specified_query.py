@@ -9,7 +9,8 @@ from pydantic import Field
 
 from sdg.tasks import TASKS, Parsed
 from sdg.tasks.choices import ChoosingTask, Weights, equally
-from sdg.tasks.prompted import STRING, fenced, object_of, query_or_reason
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import fenced, query_or_reason
 
 QUESTION_TYPES: Final = ("keywords", "acquire_knowledge", "summary", "yes_or_no", "background")
 DIFFICULTIES: Final = ("high_school", "university", "phd")

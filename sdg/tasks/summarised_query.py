@@ -11,14 +11,8 @@ from typing import Any, ClassVar
 from sdg.ids import normalise_text
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Prepared
-from sdg.tasks.prompted import (
-    STRING,
-    PromptedTask,
-    fenced,
-    object_of,
-    query_or_reason,
-    shared_by_document,
-)
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, query_or_reason, shared_by_document
 
 
 @TASKS.register("summarised_query")

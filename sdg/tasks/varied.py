@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 from sdg.errors import ContractError
 from sdg.ids import comparison_key
 from sdg.tasks import Parsed
-from sdg.tasks.prompted import STRING, PromptedTask, fenced, object_of, query_or_reason
+from sdg.tasks.json_reply import STRING, object_of
+from sdg.tasks.prompted import PromptedTask, fenced, query_or_reason
 
 
 def spec_of(request: Mapping[str, Any]) -> dict[str, Any]:

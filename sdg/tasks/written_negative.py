@@ -11,7 +11,8 @@ from pydantic import Field
 from sdg.ids import comparison_key, content_id, normalise_text, seed_for
 from sdg.llm import Sampling
 from sdg.tasks import TASKS, Parsed, Prepared, Written
-from sdg.tasks.prompted import STRING, PromptedTask, fenced, list_of, object_of
+from sdg.tasks.json_reply import STRING, list_of, object_of
+from sdg.tasks.prompted import PromptedTask, fenced
 from sdg.tasks.varied import spec_of, varied_query
 from sdg.words import count_words, split_words
 
