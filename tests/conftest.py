@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, not whether a rule holds.
+settings.register_profile("pairmill", deadline=None)
+settings.load_profile("pairmill")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
