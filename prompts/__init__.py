@@ -135,6 +135,10 @@ class Prompt:
         self._check_variables(variables)
         return _PLACEHOLDER.sub(lambda match: variables[match.group(1)], self.body)
 
+    def instructions(self, **variables: str) -> str:
+        """Return the body with these variables filled in, and every other one a blank line."""
+        return _PLACEHOLDER.sub(lambda match: variables.get(match.group(1), "\n\n"), self.body)
+
     def render_completion(
         self, document: str, *, documents_from: Prompt | None = None, num_shots: int | None = None
     ) -> str:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from sdg.errors import ContractError
 from sdg.ids import canonical_json, comparison_key, seed_for
 from sdg.llm import Candidate, ChatRequest, Reply
+from sdg.prompt_echo import PromptEcho
 from sdg.schemas import DOCUMENTS, REQUESTS, check_table, table_of
 from sdg.tasks import CopyTask, LlmTask, Parsed, Task
 
@@ -163,6 +164,7 @@ def ask_requests(
                 )
             asked.append(task.render(row, _document(row, texts, task), found.values))
     replies = _replies(asked, ask)
+    echo = PromptEcho()
     for row in rows:
         task = tasks[row["task"]]
         document = _document(row, texts, task)
@@ -175,7 +177,8 @@ def ask_requests(
             failed = (Parsed("", f"preparation_{found.reason}"), found.candidate, found.detail)
             one = [failed] * row["num_candidates"]
         elif isinstance(task, LlmTask):
-            one = list(_read(task, row, document, found.values, replies[row["request_id"]]))
+            reply = replies[row["request_id"]]
+            one = list(_read(task, row, document, found.values, reply, echo))
         yield [
             Outcome(row, document, number, parsed, candidate, detail, found.values)
             for number, (parsed, candidate, detail) in enumerate(one)
@@ -266,7 +269,12 @@ def _replies(asked: Sequence[ChatRequest], ask: Ask) -> dict[str, Reply]:
 
 
 def _read(
-    task: LlmTask, row: Row, document: Row, answers: Sequence[Any], reply: Reply
+    task: LlmTask,
+    row: Row,
+    document: Row,
+    answers: Sequence[Any],
+    reply: Reply,
+    echo: PromptEcho,
 ) -> Iterator[tuple[Parsed, Candidate, str]]:
     """Yield parsed candidate, raw candidate and detail, `num_candidates` of them."""
     if reply.failure:
@@ -285,8 +293,14 @@ def _read(
             f"{row['request_id']} holds {len(read)}. Correct the engine, or the task's `read`."
         )
     seen: set[str] = set()
-    for parsed, candidate in read:
+    for told, candidate in read:
+        parsed = told
         key = comparison_key(parsed.query)
-        is_double = not parsed.reason and key in seen and task.varies != "documents"
+        # Tasks that vary "documents" say the query of the row again.
+        is_new = not parsed.reason and task.varies != "documents"
+        if is_new and key in seen:
+            parsed = Parsed("", "duplicate_candidate")
+        elif is_new and echo.is_in(task, row, key):
+            parsed = Parsed("", "repeats_the_prompt")
         seen.add(key)
-        yield Parsed("", "duplicate_candidate") if is_double else parsed, candidate, ""
+        yield parsed, candidate, ""

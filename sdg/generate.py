@@ -33,6 +33,7 @@ class Generated(NamedTuple):
         result: kept: QUERIES by request_id, then candidate_index; for tasks that vary "documents"
             the rows of the queries they wrote for. rejected: reasons of the task's parser,
             `duplicate_candidate` (an equal one of the same request came before),
+            `repeats_the_prompt` (it stands in the instructions, as small models reply),
             the `reason_if_none` of tasks that copy, the engine's failures (`request_too_long`,
             `request_refused`, `request_server_error`, `request_timed_out`, `request_pending`), and
             each of these after `preparation_`. rows_in: the sum of `num_candidates`.

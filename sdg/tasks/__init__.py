@@ -270,6 +270,14 @@ class LlmTask(Task):
         """
         return {}
 
+    def instructions(self, request: Mapping[str, Any]) -> str:  # noqa: ARG002 - for overriders
+        """Return the words of the question without the texts put into it; "" if nobody looks.
+
+        A query that stands in them word by word is `repeats_the_prompt`: small models reply with
+        the example of the reply. Called with the languages of a request; the rest does not count.
+        """
+        return ""
+
     @abstractmethod
     def render(
         self, request: Mapping[str, Any], document: Mapping[str, Any], answers: Sequence[Any] = ()

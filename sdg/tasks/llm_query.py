@@ -125,6 +125,13 @@ class LlmQuery(LlmTask):
             raise ConfigError(str(error)) from error
         return ChatRequest(key, "", chat_of(self.system, body), self.sampling, seed, _SCHEMA)
 
+    def instructions(self, request: Mapping[str, Any]) -> str:
+        """Return the body of a chat's prompt; a completion is looked at for its examples."""
+        if self.shape == "completion":
+            return ""
+        prompt, _, language_name = self._choose(request["query_language"])
+        return prompt.instructions(query_language=language_name)
+
     def read(
         self,
         request: Mapping[str, Any],  # noqa: ARG002 - a reply says all
@@ -191,7 +198,15 @@ class LlmQuery(LlmTask):
         """Return the prompt for a language; only a chat's may be the English one instead."""
         if language not in self._chosen:
             choose = own_prompt if self.shape == "completion" else choose_prompt
-            chosen = choose(self.name, language, self._folder())
+            try:
+                chosen = choose(self.name, language, self._folder())
+            except ConfigError as error:
+                if self.shape == "completion" and language not in self._languages():
+                    raise ConfigError(
+                        f"{error} `shape: chat` asks with the English instructions instead; worked "
+                        "examples have no such fallback."
+                    ) from error
+                raise
             if chosen.prompt.output_keys != (_KEY,):
                 raise ConfigError(
                     f"`output.keys` of the prompt {chosen.name} must be [{_KEY}], but is "

@@ -242,6 +242,11 @@ class PromptedTask(LlmTask):
         empty = ChatRequest(request["request_id"], "", (), self.sampling, request["seed"])
         return self._chat(None, request, values, empty)
 
+    def instructions(self, request: Mapping[str, Any]) -> str:
+        """Return the body of the last prompt with only the names of the languages in it."""
+        prompt = self._prompt(None, request).prompt
+        return prompt.instructions(**self._language_names(None, request))
+
     def read(self, request: Mapping[str, Any], candidate: Candidate) -> list[Parsed]:
         """Return what the JSON says.
 
@@ -273,14 +278,8 @@ class PromptedTask(LlmTask):
         values: Mapping[str, str],
         empty: ChatRequest,
     ) -> ChatRequest:
-        chosen = self._prompt(step, request)
-        prompt = chosen.prompt
-        document_language = self._language_name(request["document_language"], chosen)
-        values = {
-            "query_language": chosen.language_name,
-            "document_language": document_language,
-            **values,
-        }
+        prompt = self._prompt(step, request).prompt
+        values = {**self._language_names(step, request), **values}
         try:
             # A prompt may leave out what its language says otherwise.
             body = prompt.render_chat(**{name: values[name] for name in prompt.variables})
@@ -302,6 +301,14 @@ class PromptedTask(LlmTask):
 
     def _prompt(self, step: int | None, request: Mapping[str, Any]) -> ChosenPrompt:
         return self._load(self.folder(step), self.language(request))
+
+    def _language_names(self, step: int | None, request: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the prompt of a step calls the languages of a request."""
+        chosen = self._prompt(step, request)
+        return {
+            "query_language": chosen.language_name,
+            "document_language": self._language_name(request["document_language"], chosen),
+        }
 
     def _language_name(self, language: str, chosen: ChosenPrompt) -> str:
         """Return what a language is called in instructions: as its own prompt does, or English."""

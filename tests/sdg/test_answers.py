@@ -16,6 +16,7 @@ from sdg.answers import ANSWERS, ask_preparation, ask_requests
 from sdg.errors import ContractError
 from sdg.llm import Candidate, ChatRequest, Reply
 from sdg.schemas import REQUESTS
+from sdg.tasks.instructed_query import InstructedQuery
 from sdg.tasks.keyword_query import KeywordQuery
 from sdg.tasks.short_short import ShortShort
 from sdg.tasks.summarised_query import SummarisedQuery
@@ -170,3 +171,34 @@ def test_a_question_without_its_answers_before_is_our_mistake() -> None:
 def test_a_lost_answer_is_our_mistake() -> None:
     with pytest.raises(ContractError, match="loses answers"):
         prepare(lambda _: [], {"request_id": "r1"})
+
+
+ECHOES = {
+    "eng-Latn": [
+        ("your query in English", "repeats_the_prompt"),
+        ("Your QUERY, in English?", "repeats_the_prompt"),
+        # Two words may be what a document is about.
+        ("your query", ""),
+        ("which footbridge is your query in English about", ""),
+        # What stands in the document is another rule's affair.
+        ("A footbridge of wood", ""),
+    ],
+    "zho-Hans": [("你用简体中文写的查询", "repeats_the_prompt"), ("木制人行桥在哪里", "")],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "reason"),
+    [(language, *case) for language, cases in ECHOES.items() for case in cases],
+)
+def test_a_query_that_stands_in_the_instructions_is_rejected(
+    language: str, query: str, reason: str
+) -> None:
+    request = requests_of(
+        {"request_id": "r1", "task": "instructed_query", "query_language": language}
+    )
+    engine = Engine(lambda _: json.dumps({"task": "Find a page.", "query": query}))
+    text = documents_of(document_row("d1", "A footbridge of wood."))
+    ((outcome,),) = ask_requests(request, text, {"instructed_query": InstructedQuery()}, engine)
+    assert outcome.parsed.reason == reason
+    assert json.loads(outcome.candidate.text)["query"] == query
