@@ -147,7 +147,7 @@ class RunConfig(Part):
     round_trip: RoundTripConfig = RoundTripConfig()
     cell_yield: CellYieldConfig = CellYieldConfig()
     review: tuple[AnyReviewer, ...] = ()
-    relabel: RelabelConfig
+    relabel: RelabelConfig = RelabelConfig(enabled=False)
     mining: MiningConfig = MiningConfig()
     judge: JudgeConfig = JudgeConfig()
     assemble: AssembleConfig = AssembleConfig()

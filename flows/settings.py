@@ -11,10 +11,34 @@ import yaml
 from pydantic import ValidationError
 
 from data_cards.privacy import publishable
+from flows.known_keys import known_keys
 from sdg.errors import ConfigError, PairmillError
 from sdg.part import Part
 
 S = TypeVar("S", bound=Part)
+_LANGUAGE = "[a-z]{3}-[A-Z][a-z]{3}"
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: YAML would keep the last one only."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping.
+
+        Raises:
+            yaml.YAMLError: If a key stands there twice.
+        """
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise yaml.YAMLError(
+                    f"the key `{key.value}` stands twice in one section, in lines "
+                    f"{seen[key.value]} and {line}; merge the two"
+                )
+            if isinstance(key.value, str):
+                seen[key.value] = line
+        return super().construct_mapping(node, deep)
 
 
 def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +50,7 @@ def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]
     values: Any = {}
     try:
         if file is not None:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+            values = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"`{file}` must be a readable YAML file, but reading it gave: {error}. "
@@ -60,7 +84,12 @@ def parse_settings(values: Mapping[str, Any], name: str, kind: type[S]) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(problem, kind) for problem in error.errors()]
+        problems = error.errors()
+        lines = [
+            _explain(problem, kind, values)
+            for problem in problems
+            if not _follows(problem, problems)
+        ]
         raise ConfigError(f"`{name}` cannot work:\n" + "\n".join(lines)) from error
     except PairmillError as error:
         raise ConfigError(f"`{name}` cannot work: {error}") from error
@@ -102,32 +131,37 @@ def _apply(values: dict[str, Any], override: str) -> None:
         )
 
 
-def _explain(problem: Mapping[str, Any], kind: type[Part]) -> str:
+def _follows(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a list is too short only because what stands in it cannot work."""
+    place = problem["loc"]
+    inside = (p["loc"] for p in problems if len(p["loc"]) > len(place))
+    return problem["type"] == "too_short" and any(loc[: len(place)] == place for loc in inside)
+
+
+def _explain(problem: Mapping[str, Any], kind: type[Part], values: Mapping[str, Any]) -> str:
     where = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "missing":
-        return f"  `{where}` must be given, but is missing."
+        return f"  `{where}` must be given, but is missing. The preset demo.yaml explains each key."
     value = "a section"
     if isinstance(problem["input"], str | int | float | bool | None):
         value = repr(publishable({where.rpartition(".")[2]: problem["input"]}).popitem()[1])
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1], kind)
+        known = known_keys(problem["loc"][:-1], kind, values)
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f" Did you mean `{close[0]}`?" if close else ""
         listing = f" Known keys there: {', '.join(known)}." if known else ""
         return f"  `{where}` is an unknown key (value {value}).{hint}{listing}"
+    said = _said(problem)
     if value == "a section":
         # A section or the whole file: naming the key says more than printing all of it.
-        return f"  {f'`{where}`' if where else 'the settings'}: {problem['msg']}."
-    return f"  `{where}` is {value}: {problem['msg']}."
+        return f"  `{where}`: {said}." if where else f"  {said}."
+    return f"  `{where}` is {value}: {said}."
 
 
-def _known_keys(location: Sequence[Any], kind: type[Part]) -> list[str]:
-    model: Any = kind
-    for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        annotation = getattr(field, "annotation", None)
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if hasattr(o, "model_fields")), None)
-        if model is None:
-            return []
-    return sorted(getattr(model, "model_fields", {}))
+def _said(problem: Mapping[str, Any]) -> str:
+    """Return what must hold, without the library's own words around it and a full stop."""
+    if problem["type"] == "string_pattern_mismatch" and _LANGUAGE in problem["ctx"]["pattern"]:
+        return "it must be an ISO 639-3 code and a script, like eng-Latn or zho-Hans"
+    if problem["type"] == "tuple_type":
+        return "it must be a list; in YAML each entry begins with a hyphen"
+    return str(problem["msg"]).removeprefix("Value error, ").rstrip(".")

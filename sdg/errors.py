@@ -13,6 +13,7 @@ it becomes a rejection with a reason.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -75,8 +76,10 @@ class UnknownNameError(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str], folder: str) -> None:
         self.name = name
         self.known = sorted(known)
+        near = difflib.get_close_matches(name, self.known, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
         super().__init__(
-            f"`{kind}` must be one of {', '.join(self.known)}, but is {name!r} instead. "
+            f"`{kind}` must be one of {', '.join(self.known)}, but is {name!r} instead. {hint}"
             f"Correct the name, or add a file to {folder}/ that registers it."
         )
 

@@ -27,6 +27,51 @@ def test_an_unknown_plugin_is_named_with_the_known_ones(config_path: Path) -> No
         load_config(config_path, ["sources.0.reader=jsonn"])
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("plan.entries.0.per_documnt=2", "Did you mean `per_document`"),
+        ("plan.entries.0.task.samplng={}", "Did you mean `sampling`"),
+        ("plan.entries.0.task.sampling.temprature=1", "Did you mean `temperature`"),
+        ("gates.0.min_wrds=3", "Did you mean `min_words`"),
+        ("generators.script.log_fil=x", "Did you mean `log_file`"),
+    ],
+)
+def test_an_unknown_key_of_any_section_is_named_with_the_nearest(
+    config_path: Path, override: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match="is an unknown key.*" + said):
+        load_config(config_path, [override])
+
+
+def test_a_plugins_misspelt_name_is_told_with_the_nearest(config_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'llm_qery' instead\. Did you mean 'llm_query'"):
+        load_config(config_path, ["plan.entries.0.task.task=llm_qery"])
+
+
+def test_what_only_follows_from_a_wrong_entry_is_not_told(config_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(config_path, ["plan.entries.0.quotas.0.queries=sv"])
+    # The file says the quotas once, for both entries.
+    said = "is 'sv': it must be an ISO 639-3 code and a script, like eng-Latn or zho-Hans."
+    assert str(caught.value).splitlines()[1:] == [
+        f"  `plan.entries.{entry}.quotas.0.queries` {said}" for entry in (0, 1)
+    ]
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines(config_path: Path) -> None:
+    lines = config_path.read_text(encoding="utf-8")
+    config_path.write_text(lines + "seed: 3\nseed: 4\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"the key `seed` stands twice in one section, in lines"):
+        load_config(config_path)
+
+
+def test_without_a_section_nothing_is_relabelled(tmp_path: Path) -> None:
+    values = settings(tmp_path / "corpus.jsonl")
+    del values["relabel"]
+    assert not load_config(write_config(tmp_path / "c.yaml", values)).relabel.enabled
+
+
 def test_an_unlisted_generator_is_refused(config_path: Path) -> None:
     with pytest.raises(ConfigError, match="'gpt' is not"):
         load_config(config_path, ["plan.entries.0.generator=gpt"])
