@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from data_cards.escape import printable
-from flows.estimate import RELABEL, Estimate, PlanRow, Total
+from flows.estimate import Estimate, Total
+from flows.plan_rows import RELABEL, PlanRow
 from flows.preview import Planned
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0

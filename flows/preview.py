@@ -19,13 +19,19 @@ from flows.estimate import Estimate, estimate_run
 from flows.finished import Finished
 from flows.lock import locked
 from flows.outcome import StageOutcome
+from flows.persona_stage import persona_configs
 from flows.planning import limited, plan_shard
 from flows.rates import GivenRates, rates_of
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
 from sdg.errors import DataError
+from sdg.personas import read_personas
 from sdg.shards import Shard
+
+# What is printed of a rejected row, and how much of each.
+_TOLD = ("query", "raw_reply", "text", "task")
+_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ def plan_run(
         read: The same of tokens read.
     """
     config = load_config(config_path, overrides)
+    for own in persona_configs(config).values():
+        read_personas(own)
     given = GivenRates.parse(written, read, config.generators)
     space = Workspace(out or RUNS / config.name)
     with locked(space.directory), resources.released_at_end():
@@ -212,9 +220,18 @@ def print_preview(previewed: Previewed, console: Console) -> None:
             f"  negative  {score:.3f}  {_place(rank)}  {t[:150]}" for t, score, rank in scored
         ]
         lines += _review_lines(row["reviews"])
-        console.print(show.printable("\n".join(lines)), markup=False, highlight=False)
+        _print(lines, console)
     for row in previewed.rejected:
-        text = (
-            f"rejected by {row['stage']}: {row['reason']} ({row['detail']})\n  {row['row'][:200]}"
-        )
-        console.print(show.printable(text), markup=False, highlight=False)
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        said = [
+            f"  {name:9} {value}"[:_WIDTH]
+            for name, value in show.rejected_content(row).items()
+            if value and isinstance(value, str) and name in _TOLD
+        ]
+        _print([f"rejected by {row['stage']}: {row['reason']}{detail}", *said], console)
+
+
+def _print(lines: list[str], console: Console) -> None:
+    for line in lines:
+        # One line of ours each, however wide the terminal; what it holds breaks none.
+        console.print(show.printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -34,9 +34,14 @@ def planned_fallbacks(
     Raises:
         ConfigError: If a task has no prompt for a language of its quotas, nor a fallback.
     """
-    asked = [(entry.task, quota) for entry in plan.entries for quota in entry.quotas]
-    planned = {(q.documents, q.queries): q for _, q in asked}
-    asked += [(v.task, quota) for v in variations for quota in planned.values()]
+    planned = [(entry.task, quota) for entry in plan.entries for quota in entry.quotas]
+    asked = planned + [
+        (variation.task, quota)
+        for variation in variations
+        for task, quota in planned
+        if variation.fitting([task.label])
+        and (not variation.languages or quota.queries in variation.languages)
+    ]
     for task, quota in asked:
         request = {
             "request_id": "",

@@ -26,10 +26,14 @@ def questions(setup: Setup) -> Iterator[Question]:
     for entry in config.plan.entries:
         own = pairs.setdefault(entry.task.label, {})
         own.update(dict.fromkeys((q.documents, q.queries) for q in entry.quotas))
-    planned = list({pair: None for own in pairs.values() for pair in own})
+    planned = [(label, pair) for label, own in pairs.items() for pair in own]
     for variation in config.variations:
-        # Any planned row may be varied, unless its query's language is left out.
-        asked = (p for p in planned if not variation.languages or p[1] in variation.languages)
+        asked = (
+            pair
+            for label, pair in planned
+            if variation.fitting([label])
+            and (not variation.languages or pair[1] in variation.languages)
+        )
         pairs.setdefault(variation.task.label, {}).update(dict.fromkeys(asked))
     for label, task in config.tasks().items():
         yield _task(label, task, list(pairs[label]))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+import prompts
 from flows import cli
 from flows.build import run_build
-from flows.estimate import RELABEL
 from flows.plan_report import duration, print_plan
+from flows.plan_rows import RELABEL
 from flows.preview import plan_run, preview_rows
 from flows.rates import GivenRates, Rate, Speed
-from sdg.errors import ConfigError
+from sdg.errors import ConfigError, DataError
 from tests.flows.small import settings, write_config
 
 _MEASURED = Speed(10.0, "measured")
@@ -72,6 +75,55 @@ def test_likelihoods_are_counted_for_the_tasks_that_are_relabelled(
     changes = ['relabel.apply_to_tasks=["llm_*"]', "round_trip.best_of=false"]
     estimate = plan_run(small_config, tmp_path / "p", changes).estimate
     assert estimate.scores == 36 * 3 * 4 * 3
+
+
+def test_variations_are_rows_as_if_every_candidate_were_accepted(
+    small_config: Path, tmp_path: Path
+) -> None:
+    variations = [
+        {"task": {"task": "paraphrase_query"}, "generator": "script", "share": 0.5},
+        {"task": {"task": "written_negative"}, "generator": "script", "tasks": ["llm_*"]},
+    ]
+    before = plan_run(small_config, tmp_path / "p", []).estimate
+    estimate = plan_run(small_config, tmp_path / "p", [f"variations={variations}"]).estimate
+    rows = [row for row in estimate.rows if row.task.startswith("(vary")]
+    asked = {row.task: 0 for row in rows}
+    for row in rows:
+        asked[row.task] += row.requests
+        assert row.prompt_tokens > 0
+    # 36 requests for three candidates each, and 36 natural descriptions.
+    assert asked == {"(vary paraphrase_query)": (108 + 36) // 2, "(vary written_negative)": 108}
+    assert sum(row.candidates for row in rows) == 72
+    assert estimate.requests == before.requests
+
+
+def test_a_longer_prompt_is_expected_to_cost_more(small_corpus: Path, tmp_path: Path) -> None:
+    def read(**task: Any) -> int:
+        values = settings(small_corpus)
+        values["plan"]["entries"][0]["task"] = {"task": "keyword_query", **task}
+        config = write_config(tmp_path / "c.yaml", values)
+        rows = plan_run(config, tmp_path / "p", []).estimate.rows
+        return sum(row.prompt_tokens for row in rows if row.task == "keyword_query")
+
+    folder = tmp_path / "prompts"
+    shutil.copytree(prompts.PACKAGED / "keyword_query", folder / "keyword_query")
+    for path in folder.rglob("*.md"):
+        path.write_text(path.read_text(encoding="utf-8") + "Be brief. " * 5000, encoding="utf-8")
+    more = read(prompts=str(folder)) - read()
+    # 50,000 characters in each of 36 requests, at 4.7 characters a token or 3.
+    assert 36 * 10_000 < more < 36 * 17_000
+
+
+def test_personas_that_are_not_there_are_told_before_the_run(
+    small_corpus: Path, tmp_path: Path
+) -> None:
+    values = settings(small_corpus)
+    entry = values["plan"]["entries"][0]
+    entry["task"] = {"task": "specified_query"}
+    entry["personas"] = {"path": str(tmp_path / "none.txt")}
+    config = write_config(tmp_path / "c.yaml", values)
+    with pytest.raises(DataError, match=r"none\.txt"):
+        plan_run(config, tmp_path / "p", [])
 
 
 def test_time_and_cost_follow_from_rate_gpus_and_prices(small_config: Path, tmp_path: Path) -> None:
