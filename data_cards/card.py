@@ -175,8 +175,14 @@ def _reasons(rejected: Mapping[str, int]) -> Trusted:
 
 
 def _settings(values: Mapping[str, object]) -> Trusted:
-    """Return "`key` = value, …" in key order; "none" without any."""
-    parts = [f"{code(key)} = {escape_markdown(str(values[key]))}" for key in sorted(values)]
+    """Return "`key` = value, …" in key order, "`key` (`part` = value, …)" for parts; or "none"."""
+    parts = []
+    for key in sorted(values):
+        value = values[key]
+        if isinstance(value, Mapping):
+            parts.append(f"{code(key)} ({_settings(value)})")
+        else:
+            parts.append(f"{code(key)} = {escape_markdown(str(value))}")
     return Trusted(", ".join(parts) or "none")
 
 

@@ -76,7 +76,7 @@ class ModelRecord(Part):
         name: As in the column `generator`.
         revision: What pins the weights.
         engine: Registered name of the engine.
-        sampling: How tokens were drawn.
+        sampling: How tokens were drawn; by task, judge or reviewer where they differ.
         licence: Of the weights, or "unknown".
     """
 

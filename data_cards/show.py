@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from sdg import store
 from sdg.errors import ConfigError
 from sdg.schemas import EXAMPLES, REJECTIONS
 
-__all__ = ["describe_row", "kept_rows", "printable", "rejected_rows"]
+__all__ = ["describe_row", "kept_rows", "printable", "rejected_content", "rejected_rows"]
 
 _MAX_CHARACTERS = 400
+# What people look for in a rejected row stands before where it came from.
+_FIRST = ("query", "raw_reply", "reasoning", "text")
 
 
 def kept_rows(directory: Path, *, split: str | None = None, limit: int = 10) -> pa.Table:
@@ -77,9 +80,20 @@ def rejected_rows(
 def describe_row(row: Mapping[str, object]) -> str:
     """Return one row as `name: value` lines, safe for a terminal; long values are cut and say so.
 
-    Lists are shown one entry a line with their number, a struct one field a line.
+    Lists are shown one entry a line with their number, a struct one field a line, and so is the
+    JSON of a rejected row, what was said first.
     """
-    return "\n".join(_lines(row, ""))
+    content = rejected_content(row)
+    return "\n".join(_lines({**row, "row": content} if content else row, ""))
+
+
+def rejected_content(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the JSON of a row of REJECTIONS with what was said first; {} for other rows."""
+    if "row_id" not in row:
+        return {}
+    content: dict[str, object] = json.loads(str(row["row"]))
+    first = {name: content[name] for name in _FIRST if name in content}
+    return {**first, **content}
 
 
 def _lines(row: Mapping[str, object], indent: str) -> Iterator[str]:

@@ -32,15 +32,14 @@ from flows.pair_stages import NOT_JUDGED_BY
 from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_records
 from flows.resources import held
-from flows.reviewing import review_record, review_sampling, reviewed_languages
+from flows.reviewing import review_record, reviewed_languages
 from sdg.ids import fingerprint
-from sdg.plan import PlanEntry
 from sdg.schemas import (
     QUERIES,
     REQUESTS,
 )
 from sdg.shards import UNANSWERED, Counts
-from sdg.variations import Variation
+from sdg.task_entry import TaskEntry
 
 _RESULT_PACKAGES = (
     "bm25s",
@@ -160,36 +159,39 @@ def _sources(config: RunConfig, finished: Finished) -> list[records.SourceRecord
 
 
 def _models(config: RunConfig) -> list[records.ModelRecord]:
-    found = []
-    uses: list[tuple[str, str, PlanEntry | Variation | None]] = [
-        ("generate", name, entry) for entry in config.plan.entries for name in sorted(entry.engines)
-    ]
-    uses += [("generate", name, v) for v in config.variations for name in sorted(v.engines)]
+    uses: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for entry in (*config.plan.entries, *config.variations):
+        for name in sorted(entry.engines):
+            uses.setdefault(("generate", name), {})[entry.task.label] = _sampling(entry)
     if config.relabel.enabled:
-        uses.append(("relabel", config.relabel.engine, None))
-    uses += [("review", reviewer.engine, None) for reviewer in config.review]
-    uses += [("judge", name, None) for name in config.judge.engines]
-    for role, name, entry in {(r, n): (r, n, e) for r, n, e in uses}.values():
-        engine = config.generators[name]
-        sampling: dict[str, Any] = {} if entry is None else _sampling(entry)
-        if role == "judge":
-            sampling = judge_sampling(config.judge, name)
-        if role == "review":
-            sampling = review_sampling(config.review, name)
-        found.append(
-            records.ModelRecord(
-                role=role,
-                name=name,
-                revision=generator_revision(config, name),
-                engine=engine.name,
-                sampling=sampling,
-                licence=getattr(engine, "licence", "") or "unknown",
-            )
+        uses["relabel", config.relabel.engine] = {}
+    for reviewer in config.review:
+        drawn = reviewer.sampling.model_dump(mode="json")
+        uses.setdefault(("review", reviewer.engine), {})[reviewer.name] = drawn
+    for name in config.judge.engines:
+        uses["judge", name] = {"": judge_sampling(config.judge, name)}
+    return [
+        records.ModelRecord(
+            role=role,
+            name=name,
+            revision=generator_revision(config, name),
+            engine=config.generators[name].name,
+            sampling=_same_or_each(samplings),
+            licence=getattr(config.generators[name], "licence", "") or "unknown",
         )
-    return found
+        for (role, name), samplings in uses.items()
+    ]
 
 
-def _sampling(entry: PlanEntry | Variation) -> dict[str, Any]:
+def _same_or_each(samplings: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return how tokens were drawn: once if it is the same for all, else by who asked."""
+    values = list(samplings.values())
+    if not values or all(value == values[0] for value in values):
+        return values[0] if values else {}
+    return dict(samplings)
+
+
+def _sampling(entry: TaskEntry) -> dict[str, Any]:
     return dict(entry.model_dump(mode="json").get("task", {}).get("sampling", {}))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -87,8 +88,9 @@ def final_tables(finished: Finished) -> FinalTables:
     negatives = concat(finished.negatives, "kept", NEGATIVES)
     if not negatives.num_rows:
         raise DataError(
-            "A data set must keep at least one row, but none is left instead. The table "
-            "`rejected` of each stage in .work says why; relax the stage that rejects most."
+            "A data set must keep at least one row, but none is left instead. What stopped them: "
+            f"{_attrition(finished)}. `pairmill preview` with the same configuration shows some "
+            "with what was said; relax the stage that rejects most."
         )
     ids = negatives["query_id"].combine_chunks()
     queries = only(concat(finished.queries, "kept", QUERIES), ids)
@@ -104,3 +106,10 @@ def final_tables(finished: Finished) -> FinalTables:
 def only(table: pa.Table, ids: pa.Array) -> pa.Table:
     """Return the rows whose `query_id` is among `ids`."""
     return table.filter(pc.is_in(table["query_id"], value_set=ids))
+
+
+def _attrition(finished: Finished) -> str:
+    """Return how many rows stopped at each stage for which reason, in the order of the stages."""
+    table = concat(finished.rejecting, "rejected", REJECTIONS).select(["stage", "reason"])
+    counted = pl.DataFrame(table).group_by("stage", "reason", maintain_order=True).len()
+    return ", ".join(f"{stage} {reason} {n:,}" for stage, reason, n in counted.iter_rows())

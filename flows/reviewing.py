@@ -120,12 +120,6 @@ def reviewed_languages(reviewer: Reviewer, queries: pa.Table) -> set[str]:
     return set(queries.filter(pa.array(mask))["query_language"].to_pylist())
 
 
-def review_sampling(reviewers: Sequence[Reviewer], engine: str) -> dict[str, Any]:
-    """Return how the first reviewer that asks `engine` draws its replies."""
-    reviewer = next(r for r in reviewers if r.engine == engine)
-    return reviewer.sampling.model_dump(mode="json")
-
-
 def _criterion(scores: pl.DataFrame, name: str) -> records.CriterionRecord:
     values = scores.filter(pl.col("criterion") == name)["review_score"].cast(pl.Float64).to_numpy()
     return records.CriterionRecord(

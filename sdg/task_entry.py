@@ -51,6 +51,11 @@ class TaskEntry(Part):
                 f"`generator` of task {self.task.name!r} must {holds}, but is {self.generator!r} "
                 "instead. Tasks that an LLM writes need one, natural texts have none"
             )
+        if self.prepared_by and not getattr(self.task, "num_preparations", 0):
+            raise ValueError(
+                f"`prepared_by` must stand beside a task with questions before the question, but "
+                f"{self.task.name!r} asks one only. Leave it out"
+            )
         return self
 
     @property

@@ -35,6 +35,9 @@ def with_further_positives(
 ) -> pa.Table:
     """Return POSITIVES with the documents that links name as positives, after those they have.
 
+    A row with such documents keeps the positive it had before relabelling, too: they say the same
+    as that one, or answer the query together with it.
+
     Args:
         positives: POSITIVES.
         links: LINKS; those of other queries and of negatives do not count.
@@ -52,10 +55,11 @@ def with_further_positives(
     further: dict[str, list[str]] = {}
     for link in links.filter(is_theirs).to_pylist():
         further.setdefault(link["query_id"], []).append(link["doc_id"])
-    lists = [
-        list(dict.fromkeys([*own, *further.get(i, ()), *further.get(known.get(i, ""), ())]))
-        for i, own in zip(ids, positives["positive_ids"].to_pylist(), strict=True)
-    ]
+    lists = []
+    before = positives["original_positive_id"].to_pylist()
+    for i, own, original in zip(ids, positives["positive_ids"].to_pylist(), before, strict=True):
+        added = [*further.get(i, ()), *further.get(known.get(i, ""), ())]
+        lists.append(list(dict.fromkeys([*own, *([original] if added else ()), *added])))
     place = positives.schema.get_field_index("positive_ids")
     column = pa.array(lists, POSITIVES.field("positive_ids").type)
     return positives.set_column(place, POSITIVES.field("positive_ids"), column)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from data_cards.show import describe_row, kept_rows, rejected_rows
+from data_cards.show import describe_row, kept_rows, rejected_content, rejected_rows
 from sdg.errors import ConfigError, DataError
 from sdg.schemas import EXAMPLES, REJECTIONS
 from tests.data_cards import tiny
@@ -73,3 +74,22 @@ def test_describe_row_is_safe_for_a_terminal_and_says_what_it_cut() -> None:
         "  generator: m",
         "  seed: null",
     ]
+
+
+def test_what_was_said_stands_before_where_a_rejected_row_came_from() -> None:
+    said = {"candidate_index": 0, "prompt_sha256": "a" * 64, "query": "who?", "raw_reply": "{"}
+    row = {
+        "row_id": "c1",
+        "stage": "generate",
+        "reason": "invalid_json",
+        "detail": "",
+        "row": json.dumps(said),
+    }
+    lines = describe_row(row).splitlines()
+    place = lines.index("row:")
+    assert lines[place + 1 : place + 4] == [
+        "  query: who?",
+        "  raw_reply: {",
+        "  candidate_index: 0",
+    ]
+    assert rejected_content({"query_id": "q1"}) == {}

@@ -257,3 +257,8 @@ def test_two_choices_of_personas_for_one_task_are_refused() -> None:
     with_personas = plan_of(1, **asked, personas={"path": "packaged"}).entries
     with pytest.raises(ValidationError, match="'specified_query' has two"):
         PlanConfig(entries=(*plan_of(1, **asked).entries, *with_personas))
+
+
+def test_a_task_of_one_question_is_prepared_by_nobody() -> None:
+    with pytest.raises(ValidationError, match="'llm_query' asks one only"):
+        plan_of(1, task={"task": "llm_query"}, generator="m", prepared_by="other")

@@ -151,7 +151,7 @@ def test_each_request_of_a_row_has_its_own_draw_generator_and_seed() -> None:
 
 
 def test_who_prepares_is_part_of_the_request() -> None:
-    (row,) = varied(rows_of(1), variation(prepared_by="other"))
+    (row,) = varied(rows_of(1), variation(task={"task": "back_translation"}, prepared_by="other"))
     assert row["spec"]["prepared_by"] == "other"
     assert row["request_id"] != varied(rows_of(1), variation())[0]["request_id"]
 

@@ -97,6 +97,15 @@ def test_further_positives_come_after_the_row_s_own_each_once() -> None:
     assert found.schema.equals(POSITIVES)
 
 
+def test_a_relabelled_row_with_further_positives_keeps_the_one_it_had() -> None:
+    rows = positives_of(q=["p"], r=["p"])
+    place = rows.schema.get_field_index("positive_ids")
+    lists = pa.array([["better"], ["better"]], POSITIVES.field("positive_ids").type)
+    relabelled = rows.set_column(place, POSITIVES.field("positive_ids"), lists)
+    found = with_further_positives(relabelled, links_of(("q", "companion", "positive")))
+    assert found["positive_ids"].to_pylist() == [["better", "p", "companion"], ["better"]]
+
+
 def test_what_answers_the_original_answers_its_paraphrase_and_not_the_reverse() -> None:
     links = links_of(
         ("q", "d2", "positive"), ("q", "n", "negative"), ("paraphrase", "d3", "positive")
