@@ -91,8 +91,9 @@ def test_variations_are_rows_as_if_every_candidate_were_accepted(
     for row in rows:
         asked[row.task] += row.requests
         assert row.prompt_tokens > 0
-    # 36 requests for three candidates each, and 36 natural descriptions.
-    assert asked == {"(vary paraphrase_query)": (108 + 36) // 2, "(vary written_negative)": 108}
+    # 36 requests for three candidates each, and 36 natural descriptions; a written negative asks a
+    # question before the question.
+    assert asked == {"(vary paraphrase_query)": (108 + 36) // 2, "(vary written_negative)": 216}
     assert sum(row.candidates for row in rows) == 72
     assert estimate.requests == before.requests
 
