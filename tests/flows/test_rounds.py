@@ -159,7 +159,9 @@ def test_a_data_set_is_current_only_with_the_personas_it_was_made_with(
     def fingerprint_with(name: str, text: str) -> str:
         (tmp_path / name).write_text(text, encoding="utf-8")
         values = settings(small_corpus)
-        values["plan"]["entries"][0]["personas"] = {"path": str(tmp_path / name)}
+        entry = values["plan"]["entries"][0]
+        entry["task"] = {"task": "specified_query"}
+        entry["personas"] = {"path": str(tmp_path / name)}
         return run_fingerprint(RunConfig.model_validate(values))
 
     first = fingerprint_with("a.txt", "a nurse\na judge\n")
