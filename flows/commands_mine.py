@@ -57,6 +57,47 @@ def mine(  # noqa: PLR0913, PLR0917 - one option each
 
 
 @app.command()
+def calibrate(  # noqa: PLR0913, PLR0917 - one option each
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory; mining into it later finds the vectors.")
+    ],
+    rule: Annotated[str, typer.Option(help="percent, margin or absolute.")] = "percent",
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(help="Share of the nearest documents to drop: 0.2, or fra-Latn=0.3."),
+    ] = None,
+    like: Annotated[
+        str, typer.Option(help="eng-Latn=0.95: drop as much as this threshold does there.")
+    ] = "",
+    queries: Annotated[int, typer.Option(help="Sample, at most.", min=1)] = 2000,
+    depth: Annotated[int, typer.Option(help="Nearest documents of each query.", min=1)] = 100,
+    pairs: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A published recipe.")] = None,
+    query_vectors: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    document_vectors: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    set_: SetOption = NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Find thresholds per language for a rule of `mine` that fit your encoder and pairs."""
+    from flows.calibration import Wish, print_calibrated, run_calibrate
+
+    given = {
+        "pairs.path": pairs,
+        "corpus.path": corpus,
+        "vectors.queries": query_vectors,
+        "vectors.documents": document_vectors,
+    }
+    wish = Wish(rule, tuple(drop or ()), like, queries, depth)
+    found = run_calibrate(config, preset, out, _arguments(given), set_, wish)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_calibrated(found, Console())
+
+
+@app.command()
 def bitext(  # noqa: PLR0913, PLR0917 - one option each
     out: Annotated[Path, typer.Option("--out", help="Directory of the pairs.")],
     source: Annotated[

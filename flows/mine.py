@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from prefect import flow
 
@@ -55,26 +56,33 @@ def mine_pairs(config: MineConfig, directory: Path) -> RunOutcome:
         return _mine_stages.with_options(task_runner=runner)(config, Workspace(directory))
 
 
+class EmbeddedPairs(NamedTuple):
+    """What is there before anything is mined.
+
+    Attributes:
+        corpus: read_corpus.
+        pairs: Of all pairs: what was rejected, and counts.
+        added: Documents that only the pairs know.
+        documents: `corpus` and `added`.
+        embedded: embed.
+        parts: Queries and positives.
+        vectors: Of the queries, one for each of `parts`.
+    """
+
+    corpus: list[Shard]
+    pairs: Shard
+    added: Shard
+    documents: list[Shard]
+    embedded: list[Shard]
+    parts: list[Shard]
+    vectors: list[Shard]
+
+
 @flow(name="pairmill-mine", persist_result=False, validate_parameters=False)
 def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
     run, start = Run(), time.monotonic()
-    corpus = run.stage("corpus", "documents", tasks.read_corpus, [(space, config)])
-    pairs, added, *parts = run.once(tasks.read_given_pairs, space, config, corpus)
-    run.add("pairs", "pairs", [pairs])
-    documents = [*corpus, added]
-
-    total = sum(shard.counts.kept for shard in documents)
-    embedded = run.stage(
-        "embed", "documents", tasks.embed_given, [(space, config, documents)], total=total
-    )
-    num_pairs, num_queries = pairs.counts.rows_in, sum(part.counts.kept for part in parts)
-    vectors = run.stage(
-        "embed_queries",
-        "queries",
-        tasks.embed_queries,
-        [(space, config, part, num_pairs) for part in parts],
-        total=num_queries,
-    )
+    corpus, pairs, added, documents, embedded, parts, vectors = embedded_pairs(run, config, space)
+    num_queries = sum(part.counts.kept for part in parts)
     others = _propose(run, config, space, parts, vectors, documents)
     calls = [
         (space, config, pool_of(config), part, vector, documents, proposed)
@@ -88,6 +96,26 @@ def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
     cost = cost_of(resources.spent(space.journal, run.scopes), config.generators)
     figures = figures_of(run.stages, manifest, resources.usage(space.journal), start, cost)
     return RunOutcome(space.directory, tuple(run.stages), figures)
+
+
+def embedded_pairs(run: Run, config: MineConfig, space: Workspace) -> EmbeddedPairs:
+    """Read pairs and corpus and embed both, or find that done."""
+    corpus = run.stage("corpus", "documents", tasks.read_corpus, [(space, config)])
+    pairs, added, *parts = run.once(tasks.read_given_pairs, space, config, corpus)
+    run.add("pairs", "pairs", [pairs])
+    documents = [*corpus, added]
+    total = sum(shard.counts.kept for shard in documents)
+    embedded = run.stage(
+        "embed", "documents", tasks.embed_given, [(space, config, documents)], total=total
+    )
+    vectors = run.stage(
+        "embed_queries",
+        "queries",
+        tasks.embed_queries,
+        [(space, config, part, pairs.counts.rows_in) for part in parts],
+        total=sum(part.counts.kept for part in parts),
+    )
+    return EmbeddedPairs(corpus, pairs, added, documents, embedded, parts, vectors)
 
 
 def _propose(

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from mining.filters import FILTERS, Floats, ScoreRule
 from sdg.errors import ConfigError, DataError
@@ -172,11 +173,31 @@ def share_dropped(sample: Sample, rule: ScoreRule) -> float:
     return float((outside & counted).sum() / counted.sum())
 
 
-def _built(rule: str, steps: int) -> ScoreRule:
-    built = FILTERS.build({"rule": rule, _SCALES[rule].setting: steps / STEPS_PER_UNIT})
+def rule_at(rule: str, threshold: float) -> ScoreRule:
+    """Return a rule with a threshold.
+
+    Raises:
+        ConfigError: If the rule has none, or it cannot have this value.
+    """
+    if rule not in _SCALES:
+        raise ConfigError(
+            f"`rule` must be one of {', '.join(sorted(_SCALES))}, but is {rule!r} instead. Only "
+            "these have a threshold relative to which candidates are dropped."
+        )
+    setting = _SCALES[rule].setting
+    try:
+        built = FILTERS.build({"rule": rule, setting: threshold})
+    except ValidationError as error:
+        raise ConfigError(
+            f"`{setting}` of the rule {rule} cannot be {threshold}: {error.errors()[0]['msg']}."
+        ) from error
     if not isinstance(built, ScoreRule):
         raise ConfigError(f"`rule` must be a rule on scores, but {rule} is not. Choose another.")
     return built
+
+
+def _built(rule: str, steps: int) -> ScoreRule:
+    return rule_at(rule, steps / STEPS_PER_UNIT)
 
 
 def _loosest(sample: Sample, rule: str, target: float, language: str) -> int:
