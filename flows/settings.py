@@ -30,14 +30,15 @@ class _UniqueKeys(yaml.SafeLoader):
         """
         seen: dict[str, int] = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             line = key.start_mark.line + 1
             if key.value in seen:
                 raise yaml.YAMLError(
                     f"the key `{key.value}` stands twice in one section, in lines "
                     f"{seen[key.value]} and {line}; merge the two"
                 )
-            if isinstance(key.value, str):
-                seen[key.value] = line
+            seen[key.value] = line
         return super().construct_mapping(node, deep)
 
 

@@ -17,7 +17,7 @@ CODE_VERSIONS = {
     "vocabulary": 1,
     "embed": 1,
     "plan": 1,
-    "generate": 1,
+    "generate": 2,
     "gate": 2,
     "duplicates": 1,
     "retrieve": 1,

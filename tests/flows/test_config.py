@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.config import load_config
+from flows.settings import read_settings
 from sdg.errors import ConfigError
 from tests.flows.small import settings, write_config
 
@@ -64,6 +65,15 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(config_path: Path) -
     config_path.write_text(lines + "seed: 3\nseed: 4\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"the key `seed` stands twice in one section, in lines"):
         load_config(config_path)
+
+
+def test_merged_sections_may_repeat_a_key_and_a_list_is_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("a: &a {b: 1, c: 1}\nd:\n  <<: *a\n  b: 2\n", encoding="utf-8")
+    assert read_settings(file, [])["d"] == {"b": 2, "c": 1}
+    file.write_text("? [1, 2]\n: 3\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="unhashable key"):
+        read_settings(file, [])
 
 
 def test_without_a_section_nothing_is_relabelled(tmp_path: Path) -> None:
