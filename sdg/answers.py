@@ -298,9 +298,9 @@ def _read(
         key = comparison_key(parsed.query)
         # Tasks that vary "documents" say the query of the row again.
         is_new = not parsed.reason and task.varies != "documents"
-        if is_new and key in seen:
-            parsed = Parsed("", "duplicate_candidate")
-        elif is_new and echo.is_in(task, row, key):
+        if is_new and echo.is_in(task, row, key):
             parsed = Parsed("", "repeats_the_prompt")
+        elif is_new and key in seen:
+            parsed = Parsed("", "duplicate_candidate")
         seen.add(key)
         yield parsed, candidate, ""

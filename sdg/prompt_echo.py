@@ -7,6 +7,7 @@ from typing import Any
 
 from sdg.ids import comparison_key
 from sdg.tasks import LlmTask
+from sdg.words import SPACELESS_SCRIPTS
 
 # A shorter query may stand in a prompt by chance; own.
 _LEAST_WORDS = 3
@@ -28,10 +29,12 @@ class PromptEcho:
             request: REQUESTS row.
             key: `comparison_key` of the query; one too short to tell is not in it.
         """
-        words = key.split(" ")
-        if len(words) < _LEAST_WORDS and (len(words) > 1 or len(key) < _LEAST_LETTERS):
+        is_spaced = request["query_language"].rpartition("-")[2] not in SPACELESS_SCRIPTS
+        if is_spaced and len(key.split(" ")) < _LEAST_WORDS:
+            return False
+        if not is_spaced and len(key) < _LEAST_LETTERS:
             return False
         asked = (task.label, request["document_language"], request["query_language"])
         if asked not in self._known:
             self._known[asked] = f" {comparison_key(task.instructions(request))} "
-        return (f" {key} " if len(words) > 1 else key) in self._known[asked]
+        return (f" {key} " if is_spaced else key) in self._known[asked]

@@ -179,6 +179,7 @@ ECHOES = {
         ("Your QUERY, in English?", "repeats_the_prompt"),
         # Two words may be what a document is about.
         ("your query", ""),
+        ("instructions", ""),
         ("which footbridge is your query in English about", ""),
         # What stands in the document is another rule's affair.
         ("A footbridge of wood", ""),
