@@ -16,30 +16,36 @@ from sdg.errors import ConfigError, PairmillError
 from sdg.part import Part
 
 S = TypeVar("S", bound=Part)
+_MERGE = "tag:yaml.org,2002:merge"
 _LANGUAGE = "[a-z]{3}-[A-Z][a-z]{3}"
 
 
 class _UniqueKeys(yaml.SafeLoader):
     """Refuses a key that stands twice in one mapping: YAML would keep the last one only."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping.
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - PyYAML's
+        """Return the mapping as it is written; what is merged into it comes later.
 
         Raises:
             yaml.YAMLError: If a key stands there twice.
         """
-        seen: dict[str, int] = {}
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 continue
             line = key.start_mark.line + 1
-            if key.value in seen:
+            before = seen.setdefault((key.tag, key.value), line)
+            if before != line:
                 raise yaml.YAMLError(
-                    f"the key `{key.value}` stands twice in one section, in lines "
-                    f"{seen[key.value]} and {line}; merge the two"
+                    f"the key `{key.value}` stands twice in one section, in lines {before} and "
+                    f"{line}; merge the two"
                 )
-            seen[key.value] = line
-        return super().construct_mapping(node, deep)
+        return node
+
+
+def _load(text: str) -> Any:  # noqa: ANN401 - whatever YAML says
+    return yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
 
 
 def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +57,7 @@ def read_settings(file: Path | None, overrides: Sequence[str]) -> dict[str, Any]
     values: Any = {}
     try:
         if file is not None:
-            values = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
+            values = _load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"`{file}` must be a readable YAML file, but reading it gave: {error}. "
@@ -115,7 +121,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
                 "List items are named by number, from 0."
             )
     try:
-        value = yaml.safe_load(text)
+        value = _load(text)
     except yaml.YAMLError as error:
         raise ConfigError(
             f"`--set {key}` must be given a YAML value, but {text!r} is none: {error}. "

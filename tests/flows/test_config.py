@@ -71,6 +71,9 @@ def test_merged_sections_may_repeat_a_key_and_a_list_is_no_key(tmp_path: Path) -
     file = tmp_path / "c.yaml"
     file.write_text("a: &a {b: 1, c: 1}\nd:\n  <<: *a\n  b: 2\n", encoding="utf-8")
     assert read_settings(file, [])["d"] == {"b": 2, "c": 1}
+    chain = "a: &a {b: 1}\nc: {d: &d {<<: *a, b: 2}}\ne: {<<: *d}\n"
+    file.write_text(chain, encoding="utf-8")
+    assert read_settings(file, [])["e"] == {"b": 2}
     file.write_text("? [1, 2]\n: 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="unhashable key"):
         read_settings(file, [])
