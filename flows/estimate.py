@@ -24,9 +24,8 @@ from flows.plan_rows import (
     RELABEL,
     PlanRow,
     generation_rows,
-    label_of,
     likelihood_rows,
-    variation_rows,
+    varied_requests,
 )
 from flows.rates import Rate
 from flows.resources import Documents
@@ -91,11 +90,12 @@ class Estimate:
         rows: The matrix, by languages, task and generator.
         rates: Generator -> rate, of those that are asked.
         documents: Of the corpus.
-        requests: Planned; without likelihoods.
+        requests: Planned; without likelihoods and variations.
         scores: Likelihoods asked for when relabelling, at most.
         judge_requests: Asked for when judging, at most; those a later judge of a cascade is spared
             are counted. Their tokens are in no row.
         review_requests: Asked of reviewers of pairs, at most: as if every candidate came so far.
+        varies: True if some rows are of variations.
         vector_bytes: Disk for vectors of 768 dimensions, float32.
     """
 
@@ -106,6 +106,7 @@ class Estimate:
     scores: int
     judge_requests: int
     review_requests: int
+    varies: bool
     vector_bytes: int
 
     @property
@@ -132,6 +133,7 @@ class Estimate:
             "scores": self.scores,
             "judge_requests": self.judge_requests,
             "review_requests": self.review_requests,
+            "varies": self.varies,
             "vector_bytes": self.vector_bytes,
         }
 
@@ -153,8 +155,15 @@ def estimate_run(
     # Requests without a document of the corpus are read, too: their prompts have a length.
     joined = requests.join(lengths, left_on="source_doc_id", right_on="doc_id", how="left")
     joined = joined.with_columns(pl.col("characters").fill_null(0))
-    planned = generation_rows(config, joined)
-    rows = [*planned, *variation_rows(config, joined), *likelihood_rows(config, joined)]
+    varied = varied_requests(config, joined)
+    labels = {v.task.label for v in config.variations if v.task.varies == "query"}
+    written = varied.filter(pl.col("task").is_in(sorted(labels)))
+    every = pl.concat([joined.select(varied.columns), written])
+    rows = [
+        *generation_rows(config, joined),
+        *generation_rows(config, varied),
+        *likelihood_rows(config, every),
+    ]
     asked = {row.generator for row in rows if row.generator}
     scores = sum(row.requests for row in rows if row.task == RELABEL)
     total = sum(shard.counts.kept for shard in documents)
@@ -167,6 +176,7 @@ def estimate_run(
         scores=scores,
         judge_requests=config.judge.requests_at_most(candidates),
         review_requests=_review_requests(config, rows),
+        varies=bool(config.variations),
         vector_bytes=total * _VECTOR_BYTES,
     )
 
@@ -177,7 +187,7 @@ def _review_requests(config: RunConfig, rows: Sequence[PlanRow]) -> int:
         for row in rows
         for reviewer in config.review
         if row.generator or not reviewer.generated_only
-        if any(fnmatch(label_of(row), glob) for glob in reviewer.tasks)
+        if any(fnmatch(row.task, glob) for glob in reviewer.tasks)
     )
 
 

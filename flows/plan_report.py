@@ -93,6 +93,8 @@ def lines_of(estimate: Estimate) -> Iterator[str]:
         yield f"{estimate.total.unknown} rows have no known rate: their time is not in the totals"
     mebibytes = estimate.vector_bytes / 2**20
     yield f"documents to embed: {estimate.documents:,} (up to {mebibytes:,.0f} MiB)"
+    if estimate.varies:
+        yield "requests of variations: at most, as if every candidate before them were accepted"
     if estimate.scores:
         yield f"likelihoods to score when relabelling, {RELABEL}: at most {estimate.scores:,}"
     if estimate.review_requests:

@@ -23,8 +23,6 @@ _PROMPT_CHARACTERS: Final = 1800
 RELABEL: Final = "(relabel)"
 # What questions before the question are called: at most, since requests may share them.
 PREPARE: Final = "(prepare {})"
-# What variations are called: at most, as if every candidate were accepted.
-VARY: Final = "(vary {})"
 _CELL: Final = ["document_language", "query_language", "task", "generator"]
 
 
@@ -37,7 +35,7 @@ class PlanRow:
         query_language: As `eng-Latn`.
         task: As in the plan, or `RELABEL`.
         generator: "" where nobody is asked.
-        requests: Exact; of likelihoods at most.
+        requests: Exact; of likelihoods and variations at most.
         candidates: Rows that the requests must end as; 0 for likelihoods.
         prompt_tokens: Expected to be read.
         completion_tokens: Expected to be written.
@@ -68,13 +66,16 @@ def generation_rows(config: RunConfig, requests: pl.DataFrame) -> list[PlanRow]:
 
     Args:
         config: The run.
-        requests: REQUESTS with the column `characters`, the length of the document; 0 without one.
+        requests: REQUESTS, or `varied_requests`, with the column `characters`, the length of the
+            document; 0 without one.
     """
     tasks = config.tasks()
     rows = []
     for key, group in requests.group_by(_CELL, maintain_order=True):
         documents_in, queries_in, name, generator = map(str, key)
-        candidates = int(group["num_candidates"].sum())
+        replies = int(group["num_candidates"].sum())
+        # What writes documents for accepted queries ends as no row of its own.
+        candidates = 0 if tasks[name].varies == "documents" else replies
         sampling = getattr(tasks[name], "sampling", None)
         own = int(group["characters"].sum())
         read = own + _instructions(tasks[name], documents_in, queries_in) * len(group)
@@ -102,53 +103,44 @@ def generation_rows(config: RunConfig, requests: pl.DataFrame) -> list[PlanRow]:
                 requests=len(group),
                 candidates=candidates,
                 prompt_tokens=_tokens(read, documents_in) if generator else 0,
-                completion_tokens=candidates * written if generator else 0,
+                completion_tokens=replies * written if generator else 0,
             )
         )
     return sorted(rows, key=lambda row: (row.document_language, row.query_language, row.task))
 
 
-def variation_rows(config: RunConfig, requests: pl.DataFrame) -> list[PlanRow]:
-    """Return what variations ask if every planned candidate is accepted."""
-    rows = []
-    keys = ["document_language", "query_language"]
+def varied_requests(config: RunConfig, requests: pl.DataFrame) -> pl.DataFrame:
+    """Return what variations ask if every planned candidate is accepted, as `requests` are.
+
+    Documents are as long as those of the rows that are varied are on average.
+    """
+    schema = requests.select(*_CELL, "num_candidates", "characters", "spec").schema
+    parts = [pl.DataFrame(schema=schema)]
     for variation in config.variations:
-        task = variation.task
         names = variation.fitting(requests["task"].unique().to_list())
         eligible = requests.filter(pl.col("task").is_in(sorted(names)))
         if variation.languages:
             eligible = eligible.filter(pl.col("query_language").is_in(variation.languages))
         every = int(eligible["num_candidates"].sum())
         wanted = variation.share * every if variation.count is None else variation.count
-        part = min(wanted / every, 1.0) if every else 0.0
-        weight = sum(variation.pool.values())
-        for key, group in eligible.group_by(keys, maintain_order=True):
-            documents_in, queries_in = map(str, key)
-            asked = part * int(group["num_candidates"].sum()) * variation.per_row
-            shown = (
-                part
-                * variation.per_row
-                * float((group["characters"] * group["num_candidates"]).sum())
-            )
-            read = shown + asked * _instructions(task, documents_in, queries_in)
-            steps = 1 + getattr(task, "num_preparations", 0)
-            for generator, own in sorted(variation.pool.items()):
-                share = own / weight
-                count = round(asked * share)
-                new = count * task.num_candidates if task.varies == "query" else 0
-                rows.append(
-                    PlanRow(
-                        documents_in,
-                        queries_in,
-                        VARY.format(task.label),
-                        generator,
-                        requests=count * steps,
-                        candidates=new,
-                        prompt_tokens=_tokens(round(read * share), documents_in) * steps,
-                        completion_tokens=count * steps * _written(task, queries_in),
-                    )
-                )
-    return rows
+        part = min(wanted / every, 1.0) * variation.per_row if every else 0.0
+        weights = sum(variation.pool.values())
+        for key, group in eligible.group_by(_CELL[:2], maintain_order=True):
+            rows = int(group["num_candidates"].sum())
+            shown = (group["characters"] * group["num_candidates"]).sum() / rows
+            for generator, weight in sorted(variation.pool.items()):
+                one = {
+                    **dict(zip(_CELL[:2], key, strict=True)),
+                    "task": variation.task.label,
+                    "generator": generator,
+                    "num_candidates": variation.task.num_candidates,
+                    "characters": round(shown),
+                    "spec": json.dumps({"prepared_by": variation.prepared_by}),
+                }
+                count = round(part * rows * weight / weights)
+                row = pl.DataFrame([one], schema)
+                parts.append(row.select(pl.all().repeat_by(count).explode()).drop_nulls("task"))
+    return pl.concat(parts)
 
 
 def _instructions(task: Task, documents_in: str, queries_in: str) -> int:
@@ -172,12 +164,6 @@ def _written(task: Task, language: str) -> int:
 def _preparing(requests: pl.DataFrame) -> str:
     """Return the generator of preparations that specs name, "" for the requests' own."""
     return str(json.loads(requests["spec"][0]).get("prepared_by", ""))
-
-
-def label_of(row: PlanRow) -> str:
-    """Return the column `task` of what a row asks for."""
-    before, after = VARY.split("{}")
-    return row.task.removeprefix(before).removesuffix(after)
 
 
 def likelihood_rows(config: RunConfig, requests: pl.DataFrame) -> list[PlanRow]:

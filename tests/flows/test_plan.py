@@ -80,22 +80,40 @@ def test_likelihoods_are_counted_for_the_tasks_that_are_relabelled(
 def test_variations_are_rows_as_if_every_candidate_were_accepted(
     small_config: Path, tmp_path: Path
 ) -> None:
+    drawn = {"num_candidates": 2, "max_tokens": 5}
     variations = [
-        {"task": {"task": "paraphrase_query"}, "generator": "script", "share": 0.5},
+        {
+            "task": {"task": "paraphrase_query", "sampling": drawn},
+            "generators": {"script": 1, "other": 3},
+            "share": 0.5,
+        },
+        {
+            "task": {"task": "back_translation", "sampling": {"max_tokens": 9}},
+            "generator": "script",
+            "prepared_by": "other",
+            "tasks": ["llm_*"],
+            "count": 54,
+        },
         {"task": {"task": "written_negative"}, "generator": "script", "tasks": ["llm_*"]},
     ]
+    changes = [f"variations={variations}", "generators.other={engine: scripted}"]
     before = plan_run(small_config, tmp_path / "p", []).estimate
-    estimate = plan_run(small_config, tmp_path / "p", [f"variations={variations}"]).estimate
-    rows = [row for row in estimate.rows if row.task.startswith("(vary")]
-    asked = {row.task: 0 for row in rows}
-    for row in rows:
-        asked[row.task] += row.requests
-        assert row.prompt_tokens > 0
-    # 36 requests for three candidates each, and 36 natural descriptions; a written negative asks a
-    # question before the question.
-    assert asked == {"(vary paraphrase_query)": (108 + 36) // 2, "(vary written_negative)": 216}
-    assert sum(row.candidates for row in rows) == 72
+    estimate = plan_run(small_config, tmp_path / "p", changes).estimate
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in estimate.rows:
+        own = found.setdefault((row.task, row.generator), [0, 0, 0])
+        for place, value in enumerate((row.requests, row.candidates, row.completion_tokens)):
+            own[place] += value
+    # 36 requests for three candidates each, and 36 natural descriptions.
+    assert found["paraphrase_query", "script"] == [18, 36, 18 * 2 * 5]
+    assert found["paraphrase_query", "other"] == [54, 108, 54 * 2 * 5]
+    assert found["(prepare back_translation)", "other"][::2] == [54, 54 * 9]
+    assert found["back_translation", "script"][:2] == [54, 54]
+    assert found["written_negative", "script"][:2] == [108, 0]
     assert estimate.requests == before.requests
+    # Two of the three write queries, which are relabelled, too: the best of each request.
+    asked = sum(found[RELABEL, "script"][:1])
+    assert asked == (36 + 36 + 72 + 54) * 4 * 3
 
 
 def test_a_longer_prompt_is_expected_to_cost_more(small_corpus: Path, tmp_path: Path) -> None:
