@@ -6,7 +6,7 @@ run that follows finds them done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from flows.progress import saying
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
-from mining.calibrate import Calibration, Sample, calibrate, rule_at, share_dropped
+from mining.calibrate import Calibration, Sample, calibrate, loosest_rule, rule_at, share_dropped
 from mining.candidates import CandidateSearch
 from mining.embed import EmbeddedQueries
 from mining.filters import ScoreRule
@@ -107,12 +107,12 @@ def calibrate_pairs(config: MineConfig, directory: Path, wish: Wish) -> Calibrat
         DataError: If pairs, corpus or vectors cannot be used.
         BackendError: If the encoder or the index fails for good.
     """
-    _check(wish)
+    asked = _asked(wish)
     with locked(directory), resources.released_at_end():
         runner = task_runner(config.runner)
         space = Workspace(directory)
         sample = _sample_stages.with_options(task_runner=runner)(config, space, wish)
-    target = _target(wish, sample)
+    target = _target(wish, asked, sample)
     queries = {tag: sample.languages.count(tag) for tag in sorted(set(sample.languages))}
     return Calibrated(calibrate(sample, wish.rule, target), queries, target)
 
@@ -175,31 +175,53 @@ def _sample(
     return Sample(anchors, found.scores[:, : wish.depth], search.languages)
 
 
-def _check(wish: Wish) -> None:
+def _asked(wish: Wish) -> dict[str, float]:
+    """Return language -> number of the option that was given.
+
+    Raises:
+        ConfigError: If it cannot be met, whatever the pairs are.
+    """
     if bool(wish.drop) == bool(wish.like):
         raise ConfigError(
             "`--drop` or `--like` must be given, and only one of them, but "
             f"{'both are' if wish.drop else 'none is'}. `--drop 0.2` drops a fifth of the nearest "
             "documents; `--like eng-Latn=0.95` as many as 0.95 drops in English."
         )
-
-
-def _target(wish: Wish, sample: Sample) -> dict[str, float]:
-    """Return language -> share, with "" for the others."""
-    if wish.drop:
-        asked = dict(_language_and_number("--drop", text) for text in wish.drop)
-        if "" not in asked:
+    if wish.like:
+        language, threshold = _language_and_number("--like", wish.like)
+        rule_at(wish.rule, threshold)
+        return {language: threshold}
+    loosest_rule(wish.rule)
+    asked: dict[str, float] = {}
+    for text in wish.drop:
+        language, share = _language_and_number("--drop", text)
+        if language in asked or not 0 <= share <= 1:
             raise ConfigError(
-                f"`--drop` must have a share for all other languages, but has {sorted(asked)} only "
-                "instead. Add one without a language: --drop 0.2."
+                f"`--drop` must be a share in [0, 1], once for each language, but {text!r} is not. "
+                "0.2 drops a fifth of the nearest documents."
             )
-        return asked
-    language, threshold = _language_and_number("--like", wish.like)
-    if language not in set(sample.languages):
+        asked[language] = share
+    if "" not in asked:
         raise ConfigError(
-            f"`--like` must name a language of the queries, but {language or 'none'!r} is not "
-            f"(there are: {', '.join(sorted(set(sample.languages)))}). Write --like eng-Latn=0.95."
+            f"`--drop` must have a share for all other languages, but has {sorted(asked)} only "
+            "instead. Add one without a language: --drop 0.2."
         )
+    return asked
+
+
+def _target(wish: Wish, asked: Mapping[str, float], sample: Sample) -> dict[str, float]:
+    """Return language -> share, with "" for the others."""
+    known = sorted(set(sample.languages))
+    unknown = sorted(set(asked) - {*known, *([] if wish.like else [""])})
+    if unknown:
+        raise ConfigError(
+            f"`{'--like' if wish.like else '--drop'}` must name languages of the queries, but "
+            f"{unknown[0]!r} is not (there are: {', '.join(known)}). Write --like eng-Latn=0.95, "
+            "--drop fra-Latn=0.3."
+        )
+    if not wish.like:
+        return dict(asked)
+    ((language, threshold),) = asked.items()
     return {"": share_dropped(sample.of(language), rule_at(wish.rule, threshold))}
 
 

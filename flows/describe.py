@@ -23,7 +23,7 @@ from flows.decontamination import (
 )
 from flows.fingerprint import HOW_NOT_WHAT, generator_revision, run_fingerprint
 from flows.finished import FinalTables, Finished
-from flows.judge_records import judge_record, judge_sampling
+from flows.judge_records import judge_record, judge_sampling, same_or_each
 from flows.judging import concat
 from flows.miners import recall_texts
 from flows.mining_records import encoder_name, mining_record, rows_short
@@ -176,19 +176,11 @@ def _models(config: RunConfig) -> list[records.ModelRecord]:
             name=name,
             revision=generator_revision(config, name),
             engine=config.generators[name].name,
-            sampling=_same_or_each(samplings),
+            sampling=same_or_each(samplings),
             licence=getattr(config.generators[name], "licence", "") or "unknown",
         )
         for (role, name), samplings in uses.items()
     ]
-
-
-def _same_or_each(samplings: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return how tokens were drawn: once if it is the same for all, else by who asked."""
-    values = list(samplings.values())
-    if not values or all(value == values[0] for value in values):
-        return values[0] if values else {}
-    return dict(samplings)
 
 
 def _sampling(entry: TaskEntry) -> dict[str, Any]:

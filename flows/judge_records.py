@@ -13,9 +13,18 @@ from sdg.judge.policy import LEFT
 
 
 def judge_sampling(settings: JudgeConfig, engine: str) -> dict[str, Any]:
-    """Return how the first judge that asks `engine` draws its replies; {} if it only scores."""
-    judge = next(j for j in settings.everyone if j.engine_name == engine)
-    return dict(judge.model_dump(mode="json").get("sampling", {}))
+    """Return how the judges that ask `engine` draw their replies; {} if they only score."""
+    asking = [judge for judge in settings.everyone if judge.engine_name == engine]
+    drawn = {judge.name: judge.model_dump(mode="json").get("sampling", {}) for judge in asking}
+    return same_or_each(drawn)
+
+
+def same_or_each(samplings: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return how tokens were drawn: once if it is the same for all, else by who asked."""
+    values = list(samplings.values())
+    if all(value == values[0] for value in values):
+        return dict(values[0]) if values else {}
+    return dict(samplings)
 
 
 def judge_rules(settings: JudgeConfig, dropped: Mapping[str, int]) -> list[records.RuleRecord]:

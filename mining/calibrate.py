@@ -196,6 +196,15 @@ def rule_at(rule: str, threshold: float) -> ScoreRule:
     return built
 
 
+def loosest_rule(rule: str) -> ScoreRule:
+    """Return a rule with the threshold that drops least.
+
+    Raises:
+        ConfigError: If the rule has no threshold.
+    """
+    return rule_at(rule, _SCALES[rule].loosest / STEPS_PER_UNIT if rule in _SCALES else 0.0)
+
+
 def _built(rule: str, steps: int) -> ScoreRule:
     return rule_at(rule, steps / STEPS_PER_UNIT)
 

@@ -111,6 +111,8 @@ def test_mining_into_the_same_directory_embeds_nothing_again(folder: Path, out: 
         ({"drop": ("fra-Latn=0.2",)}, r"share for all other languages, but has \['fra-Latn'\]"),
         ({"drop": ("much",)}, "but is 'much' instead"),
         ({"drop": ("1.2",)}, r"share in \[0, 1\]"),
+        ({"drop": ("0.2", "deu-Latn=0.3")}, "'deu-Latn' is not"),
+        ({"drop": ("0.2", "0.3")}, "once for each language, but '0.3' is not"),
         ({"drop": ("0.2",), "rule": "language"}, "must be one of absolute, margin, percent"),
         ({"like": "deu-Latn=0.9"}, "'deu-Latn' is not"),
         ({"like": "eng-Latn=9"}, "`fraction` of the rule percent cannot be 9"),
