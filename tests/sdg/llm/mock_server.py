@@ -160,10 +160,11 @@ def _said_badly(answer: dict[str, Any], fault: str) -> dict[str, Any]:
 
 
 def _obedient(body: dict[str, Any], last: str) -> str:
-    """Return JSON with the schema's keys: the first allowed value, or the last line asked."""
+    """Return JSON with the schema's keys: the first allowed value, or about the last line asked."""
     schema = body["response_format"]["json_schema"]["schema"]
     parts = schema.get("properties", {"query": {}})
-    line = last.splitlines()[-1]
+    # A query that only repeats the prompt is rejected.
+    line = f"re {last.splitlines()[-1]}"
     return json.dumps({name: part.get("enum", [line])[0] for name, part in parts.items()})
 
 

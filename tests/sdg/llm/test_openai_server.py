@@ -171,7 +171,7 @@ def test_chat_carries_turns_schema_sampling_and_extra_fields(server: MockServer)
     request = ChatRequest("a", "", messages, sampling, 7, '{"type":"object"}')
     extra = {"chat_template_kwargs": {"enable_thinking": False}}
     (reply,) = engine_for(server, extra_body=extra, send_seed=True).complete([request])
-    assert [json.loads(c.text) for c in reply.candidates] == [{"query": "u"}] * 2
+    assert [json.loads(c.text) for c in reply.candidates] == [{"query": "re u"}] * 2
     assert server.bodies == [
         {
             "model": MODEL,
