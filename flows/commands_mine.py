@@ -43,13 +43,8 @@ def mine(  # noqa: PLR0913, PLR0917 - one option each
     from flows.mine import run_mine
     from flows.report import print_outcome
 
-    given = {
-        "pairs.path": pairs,
-        "corpus.path": corpus,
-        "vectors.queries": query_vectors,
-        "vectors.documents": document_vectors,
-    }
-    outcome = run_mine(config, preset, out, _arguments(given), set_)
+    given = _inputs(pairs, corpus, query_vectors, document_vectors)
+    outcome = run_mine(config, preset, out, given, set_)
     if as_json:
         print_json(outcome.to_json())
     else:
@@ -83,14 +78,9 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one option each
     """Find thresholds per language for a rule of `mine` that fit your encoder and pairs."""
     from flows.calibration import Wish, print_calibrated, run_calibrate
 
-    given = {
-        "pairs.path": pairs,
-        "corpus.path": corpus,
-        "vectors.queries": query_vectors,
-        "vectors.documents": document_vectors,
-    }
+    given = _inputs(pairs, corpus, query_vectors, document_vectors)
     wish = Wish(rule, tuple(drop or ()), like, queries, depth)
-    found = run_calibrate(config, preset, out, _arguments(given), set_, wish)
+    found = run_calibrate(config, preset, out, given, set_, wish)
     if as_json:
         print_json(found.to_json())
     else:
@@ -183,6 +173,23 @@ def decontaminate(
         print_json(outcome.to_json())
     else:
         print_outcome(outcome, Console())
+
+
+def _inputs(
+    pairs: str | None,
+    corpus: str | None,
+    query_vectors: str | None,
+    document_vectors: str | None,
+) -> list[str]:
+    """Return the files that a command was given, as settings."""
+    return _arguments(
+        {
+            "pairs.path": pairs,
+            "corpus.path": corpus,
+            "vectors.queries": query_vectors,
+            "vectors.documents": document_vectors,
+        }
+    )
 
 
 def _arguments(given: dict[str, str | None]) -> list[str]:

@@ -229,26 +229,16 @@ class RunConfig(Part):
         return list(dict.fromkeys([*planned_fallbacks(self.plan, self.variations), *judged]))
 
     @model_validator(mode="after")
-    def _pair_rules_judge_tasks(self) -> RunConfig:
-        planned = sorted(self.tasks())
-        for place, rule in enumerate(self.pair_rules):
-            for pattern in rule.tasks:
-                if not any(fnmatchcase(task, pattern) for task in planned):
+    def _patterns_name_tasks(self) -> RunConfig:
+        planned, every = list(self.plan.tasks()), list(self.tasks())
+        named = [(f"variations.{n}", v.tasks, planned) for n, v in enumerate(self.variations)]
+        named += [(f"pair_rules.{n}", rule.tasks, every) for n, rule in enumerate(self.pair_rules)]
+        for where, patterns, tasks in named:
+            for pattern in patterns:
+                if not any(fnmatchcase(task, pattern) for task in tasks):
                     raise ValueError(
-                        f"`pair_rules.{place}.tasks` must name tasks of the plan, but {pattern!r} "
-                        f"is none (planned: {', '.join(planned)}). Correct the name."
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _variations_vary_tasks(self) -> RunConfig:
-        planned = sorted(self.plan.tasks())
-        for place, variation in enumerate(self.variations):
-            for pattern in variation.tasks:
-                if not any(fnmatchcase(task, pattern) for task in planned):
-                    raise ValueError(
-                        f"`variations.{place}.tasks` must name tasks of the plan, but {pattern!r} "
-                        f"is none (planned: {', '.join(planned)}). Correct the name."
+                        f"`{where}.tasks` must name tasks of the plan, but {pattern!r} is none "
+                        f"(planned: {', '.join(sorted(tasks))}). Correct the name."
                     )
         return self
 

@@ -31,6 +31,7 @@ from flows.outcome import StageOutcome
 from flows.pair_stages import NOT_JUDGED_BY
 from flows.prompt_fallbacks import fallback_facts
 from flows.prompt_records import prompt_records
+from flows.relabel_records import relabel_record
 from flows.resources import held
 from flows.reviewing import review_record, reviewed_languages
 from sdg.ids import fingerprint
@@ -112,7 +113,7 @@ def describe(
                 sum(shard.counts.kept for shard in finished.documents),
                 config.judge,
             ),
-            "relabel": _relabel(config, stages),
+            "relabel": relabel_record(config.relabel, _extra(stages, "relabel")),
             "judge": _judge(config, finished, stages),
             "review": review_record(config.review, _extra(stages, "review"), tables.reviews),
             "decontamination": decontamination_record(config.decontaminate, stages),
@@ -226,19 +227,6 @@ def _attaching_prompts(config: RunConfig, parsed: pa.Table) -> set[tuple[str, st
         for pair in fitting.iter_rows(named=True):
             found.add((variation.task.label, variation.task.prompt_use(pair).names))
     return found
-
-
-def _relabel(config: RunConfig, stages: Sequence[StageOutcome]) -> records.RelabelRecord | None:
-    if not config.relabel.enabled:
-        return None
-    extra = next(s.counts.extra for s in stages if s.name == "relabel")
-    return records.RelabelRecord(
-        scorers=tuple(scorer.name for scorer in config.relabel.scorers),
-        candidates_per_query=config.relabel.num_candidates,
-        judged=extra.get("pairs_scored", 0),
-        queries=extra.get("queries_judged", 0),
-        changed=extra.get("positives_changed", 0),
-    )
 
 
 def _judge(

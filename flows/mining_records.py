@@ -44,15 +44,7 @@ def mining_record(
         corpus_documents: Searched.
         judge: If rows were judged.
     """
-    dropped = (
-        pl.DataFrame(negatives.select(["dropped"]))
-        .explode("dropped")
-        .drop_nulls()
-        .unnest("dropped")
-        .group_by("reason")
-        .agg(pl.col("count").sum())
-    )
-    by_reason = dict(dropped.iter_rows())
+    by_reason = dropped_by_reason(negatives)
     rules = [
         records.RuleRecord(
             rule=rule.name,
@@ -76,6 +68,19 @@ def mining_record(
         selected=selected,
         not_needed=candidates - selected - sum(by_reason.values()),
     )
+
+
+def dropped_by_reason(negatives: pa.Table) -> dict[str, int]:
+    """Return reason -> candidates that rules dropped, over all rows of NEGATIVES."""
+    dropped = (
+        pl.DataFrame(negatives.select(["dropped"]))
+        .explode("dropped")
+        .drop_nulls()
+        .unnest("dropped")
+        .group_by("reason")
+        .agg(pl.col("count").sum())
+    )
+    return dict(dropped.iter_rows())
 
 
 def rows_short(negatives: Sequence[Shard], wanted: int) -> int:

@@ -31,7 +31,7 @@ from sdg.shards import Shard
 
 # What is printed of a rejected row, and how much of each.
 _TOLD = ("query", "raw_reply", "text", "task")
-_WIDTH = 200
+_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,10 @@ def _reviews_by_query(reviewed: Shard | None) -> dict[str, list[dict[str, Any]]]
     return found
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}… ({len(text):,} characters)"
+
+
 def _place(rank: int) -> str:
     # Written and random negatives come from no search.
     return "no rank " if rank < 0 else f"rank {rank:>3}"
@@ -214,17 +218,17 @@ def print_preview(previewed: Previewed, console: Console) -> None:
         head = f"[{number}] {row['task']} {row['query_language']} {row['generator'] or 'human'}"
         lines = [f"{head}  prompt {row['prompt'] or 'none'}", f"  query     {row['query']}"]
         for text, score in zip(row["positives"], row["positive_scores"], strict=True):
-            lines.append(f"  positive  {score:.3f}  {text[:160]}")
+            lines.append(f"  positive  {score:.3f}  {_cut(text)}")
         scored = zip(row["negatives"], row["negative_scores"], row["negative_ranks"], strict=True)
         lines += [
-            f"  negative  {score:.3f}  {_place(rank)}  {t[:150]}" for t, score, rank in scored
+            f"  negative  {score:.3f}  {_place(rank)}  {_cut(t)}" for t, score, rank in scored
         ]
         lines += _review_lines(row["reviews"])
         _print(lines, console)
     for row in previewed.rejected:
         detail = f" ({row['detail']})" if row["detail"] else ""
         said = [
-            f"  {name:9} {value}"[:_WIDTH]
+            f"  {name:9} {_cut(value)}"
             for name, value in show.rejected_content(row).items()
             if value and isinstance(value, str) and name in _TOLD
         ]

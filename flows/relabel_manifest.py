@@ -19,10 +19,12 @@ from flows.describe import package_versions
 from flows.finished import FinalTables
 from flows.judge_records import judge_record, judge_sampling
 from flows.judging import concat, judges_identity
+from flows.mining_records import dropped_by_reason
 from flows.outcome import StageOutcome
 from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
 from flows.prompt_records import prompt_hashes, prompt_records
 from flows.relabel_config import ExistingRowsConfig
+from flows.relabel_records import relabel_record
 from flows.resources import held
 from flows.stage_shards import CODE_VERSIONS
 from sdg.ids import fingerprint
@@ -133,7 +135,7 @@ def describe_relabelled(
             "stages": (*source.stages, *counted),
             "cells": _cells(source, finished, rejected),
             "mining": _mining(existing, tables),
-            "relabel": _relabel(config, extra) or source.relabel,
+            "relabel": relabel_record(config.relabel, extra.get("relabel", {})) or source.relabel,
             "judge": judge or source.judge,
             "decontamination": joined_records(
                 source.decontamination, decontamination_record(config.decontaminate, stages)
@@ -212,15 +214,7 @@ def _cells(
 def _mining(existing: Existing, tables: FinalTables) -> records.MiningRecord:
     """Return the old record with the negatives that left finished rows counted as drops."""
     old = existing.manifest.mining
-    left = (
-        pl.DataFrame(tables.negatives.select(["dropped"]))
-        .explode("dropped")
-        .drop_nulls()
-        .unnest("dropped")
-        .group_by("reason")
-        .agg(pl.col("count").sum())
-    )
-    by_reason = dict(left.iter_rows())
+    by_reason = dropped_by_reason(tables.negatives)
     rules = {rule.reason: rule for rule in old.rules}
     for reason in LEFT:
         before = rules.get(reason)
@@ -238,21 +232,6 @@ def _mining(existing: Existing, tables: FinalTables) -> records.MiningRecord:
             # Of rows that stopped, what mining had selected is needed no more.
             "not_needed": old.candidates - selected - dropped,
         }
-    )
-
-
-def _relabel(
-    config: ExistingRowsConfig, extra: Mapping[str, Mapping[str, int]]
-) -> records.RelabelRecord | None:
-    if not config.relabel.enabled:
-        return None
-    own = extra["relabel"]
-    return records.RelabelRecord(
-        scorers=tuple(scorer.name for scorer in config.relabel.scorers),
-        candidates_per_query=config.relabel.num_candidates,
-        judged=own.get("pairs_scored", 0),
-        queries=own.get("queries_judged", 0),
-        changed=own.get("positives_changed", 0),
     )
 
 

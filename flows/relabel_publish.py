@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_cards import layout, manifest
+from data_cards import layout
 from data_cards.manifest import DataSetManifest
 from flows import published
 from flows.corpus_stages import corpus_of
 from flows.decontamination import without_evaluation_texts
+from flows.fingerprint import finished_outcome
 from flows.finished import FinalTables
 from flows.judging import concat
 from flows.outcome import RunOutcome, StageOutcome
@@ -26,7 +28,7 @@ from sdg import assemble
 from sdg.errors import DataError
 from sdg.llm.usage import Usage
 from sdg.schemas import GRADES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
-from sdg.shards import UNANSWERED, Counts, Shard
+from sdg.shards import UNANSWERED, Shard
 
 _SPEED = {"rows_per_shard", "runner"}
 _TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short", UNANSWERED)
@@ -34,22 +36,12 @@ _TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short
 
 def current_relabelled(existing: Existing, target: Path) -> RunOutcome | None:
     """Return the outcome of a directory that already is what is asked for, or None."""
-    if not all((target / name).is_file() for name in (layout.MANIFEST, *layout.DESCRIPTIONS)):
+    found = finished_outcome(target, lambda: relabel_fingerprint(existing))
+    if found is None:
         return None
-    try:
-        found = manifest.load_manifest(target)
-        files = manifest.file_records(target)
-    except DataError:
-        return None
-    is_open = any(stage.extra.get(UNANSWERED) for stage in found.stages)
-    if is_open or files != found.files or found.fingerprint != relabel_fingerprint(existing):
-        return None
-    stages = tuple(
-        StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
-        for s in found.stages[len(existing.manifest.stages) :]
-    )
-    figures = {"rows": found.rows, "LLM requests sent": 0}
-    return RunOutcome(target, stages, figures, was_current=True)
+    figures = {"rows": found.figures["rows"], "LLM requests sent": 0}
+    own = found.stages[len(existing.manifest.stages) :]
+    return replace(found, stages=own, figures=figures)
 
 
 def publish_relabelled(

@@ -19,6 +19,7 @@ out, not given a zero.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -85,17 +86,17 @@ class Export(Plugin):
     trainer: ClassVar[str]
     document_outputs: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def outputs(self) -> dict[str, Output]:
         """Return every kind of file that this format writes, by name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def map_rows(self, rows: pa.Table) -> Mapped:
         """Return the lines of a block of rows, in the order of the rows.
 
         Args:
             rows: Schema EXAMPLES without `provenance`, all of one split.
         """
-        raise NotImplementedError
 
     def map_documents(self, documents: pa.Table) -> dict[str, pl.DataFrame]:
         """Return the lines of a block of documents, by output name.
@@ -119,9 +120,9 @@ class Export(Plugin):
         del facts
         return {}
 
+    @abstractmethod
     def advice(self) -> tuple[str, ...]:
         """Return sentences (Markdown) that someone who trains on these files must know."""
-        raise NotImplementedError
 
 
 EXPORTS: Registry[Export] = Registry("format", __name__)

@@ -81,6 +81,15 @@ def test_every_task_of_plan_and_variations_is_asked_and_accounted_for(built: Pat
     assert {"personas", "write", "written", "vary", "link", "add_written"} <= set(stages)
 
 
+def test_the_manifest_holds_the_sampling_of_every_task(built: Path) -> None:
+    manifest = json.loads((built / "manifest.json").read_text())
+    (writer,) = (model for model in manifest["models"] if model["role"] == "generate")
+    asking = {name for name in TASKS if TASKS[name].asks_llm}
+    assert set(writer["sampling"]) == asking
+    assert writer["sampling"]["paraphrased_positive"]["max_tokens"] == 2048
+    assert writer["sampling"]["llm_query"]["max_tokens"] != 2048
+
+
 def test_the_finished_data_set_keeps_every_promise(built: Path) -> None:
     assert verify_data_set(built) == []
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 from datasets import load_dataset
+from rich.console import Console
 
 from data_cards.verify import verify_data_set
 from flows.build import run_build
 from flows.config import load_config
-from flows.preview import plan_run, preview_rows
+from flows.preview import Previewed, plan_run, preview_rows, print_preview
+from sdg.errors import DataError
 from tests.flows.small import published, settings, write_config, write_corpus
 
 LANGUAGES = {"eng-Latn", "fra-Latn", "spa-Latn"}
@@ -133,3 +136,38 @@ def test_a_changed_corpus_is_noticed(tmp_path: Path) -> None:
     run_build(config, tmp_path / "out")
     write_corpus(corpus, 13)
     assert run_build(config, tmp_path / "out").was_current is False
+
+
+def test_a_run_without_rows_says_what_stopped_them(small_corpus: Path, tmp_path: Path) -> None:
+    values = {**settings(small_corpus), "gates": [{"gate": "length", "min_words": 60}]}
+    with pytest.raises(DataError, match=r"stopped them: .*gate too_few_words [1-9]"):
+        run_build(write_config(tmp_path / "c.yaml", values), tmp_path / "out")
+
+
+def test_a_preview_prints_each_part_on_a_line_of_its_own_and_says_what_it_cut() -> None:
+    row = {
+        "task": "llm_query",
+        "query_language": "eng-Latn",
+        "generator": "m",
+        "prompt": "llm_query/eng-Latn",
+        "query": "who\nbuilt it",
+        "positives": ["p" * 500],
+        "positive_scores": [0.5],
+        "negatives": ["found", "written"],
+        "negative_scores": [0.4, 0.3],
+        "negative_ranks": [7, -1],
+        "reviews": [],
+    }
+    said = json.dumps({"candidate_index": 0, "query": "", "raw_reply": "I cannot"})
+    stopped = {"row_id": "c", "stage": "generate", "reason": "invalid_json", "detail": ""}
+    console = Console(width=60, record=True, file=io.StringIO())
+    print_preview(Previewed((), [row], [{**stopped, "row": said}]), console)
+    assert [line.rstrip() for line in console.export_text().splitlines()] == [
+        "[1] llm_query eng-Latn m  prompt llm_query/eng-Latn",
+        "  query     who built it",
+        f"  positive  0.500  {'p' * 160}… (500 characters)",
+        "  negative  0.400  rank   7  found",
+        "  negative  0.300  no rank   written",
+        "rejected by generate: invalid_json",
+        "  raw_reply I cannot",
+    ]

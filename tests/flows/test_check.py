@@ -370,3 +370,16 @@ def test_every_prompt_of_a_preset_is_there(preset: str, tmp_path: Path) -> None:
     config = load_config(PRESETS / f"{preset}.yaml")
     told = [asked.ask() for asked in prompt_files.questions(Setup(config, tmp_path, None))]
     assert told
+
+
+def test_personas_are_read_and_a_missing_file_is_named(small_corpus: Path, tmp_path: Path) -> None:
+    values = _values(small_corpus)
+    entry = values["plan"]["entries"][0]
+    entry["task"] = {"task": "specified_query"}
+    path = tmp_path / "personas.txt"
+    entry["personas"] = {"path": str(path)}
+    told = _check(values, tmp_path)
+    assert told[f"personas {path}"].status == "failed"
+    assert "personas.txt" in told[f"personas {path}"].text
+    path.write_text("a ferryman\na nurse\n", encoding="utf-8")
+    assert _check(values, tmp_path)[f"personas {path}"].figures == {"personas": 2}

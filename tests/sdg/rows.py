@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sdg.schemas import CANDIDATES, DOCUMENTS, QUERIES
+from sdg.schemas import CANDIDATES, DOCUMENTS, QUERIES, REQUESTS
 
 _EMPTY: dict[str, Any] = {"string": "", "int32": 0, "int64": 0, "float": 0.0}
 
@@ -83,3 +83,19 @@ def reasons(result: Any) -> dict[str, str]:
             strict=True,
         )
     )
+
+
+def requests_of(*rows: dict[str, Any]) -> pa.Table:
+    """Return REQUESTS of rows; what they leave out is that of an `llm_query` about d1."""
+    defaults = {
+        "task": "llm_query",
+        "source_doc_id": "d1",
+        "document_language": "eng-Latn",
+        "query_language": "eng-Latn",
+        "topic": "",
+        "generator": "m",
+        "seed": 5,
+        "num_candidates": 1,
+        "spec": "{}",
+    }
+    return pa.Table.from_pylist([defaults | row for row in rows], schema=REQUESTS)

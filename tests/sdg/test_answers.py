@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from sdg.answers import ANSWERS, ask_preparation, ask_requests
 from sdg.errors import ContractError
 from sdg.llm import Candidate, ChatRequest, Reply
-from sdg.schemas import REQUESTS
 from sdg.tasks.instructed_query import InstructedQuery
 from sdg.tasks.keyword_query import KeywordQuery
 from sdg.tasks.short_short import ShortShort
 from sdg.tasks.summarised_query import SummarisedQuery
-from tests.sdg.rows import document_row, documents_of
+from tests.sdg.rows import document_row, documents_of, requests_of
 
+SUMMARISED = {"task": "summarised_query"}
 DOCUMENTS = documents_of(document_row("d1", "A footbridge."), document_row("d2", "A tide pool."))
 TASKS = {
     "summarised_query": SummarisedQuery(),
@@ -29,21 +29,6 @@ TASKS = {
     "keyword_query": KeywordQuery(),
 }
 Say = Callable[[ChatRequest], str]
-
-
-def requests_of(*rows: dict[str, Any]) -> pa.Table:
-    defaults = {
-        "task": "summarised_query",
-        "source_doc_id": "d1",
-        "document_language": "eng-Latn",
-        "query_language": "eng-Latn",
-        "topic": "",
-        "generator": "m",
-        "seed": 5,
-        "num_candidates": 1,
-        "spec": "{}",
-    }
-    return pa.Table.from_pylist([defaults | row for row in rows], schema=REQUESTS)
 
 
 def brainstormed(name: str, item: int, brainstorm: int = 0) -> dict[str, Any]:
@@ -69,7 +54,9 @@ def summaries() -> Engine:
 
 
 def prepare(engine: Any, *rows: dict[str, Any], seed: int = 1) -> pa.Table:
-    return ask_preparation(0, requests_of(*rows), DOCUMENTS, TASKS, (), engine, seed=seed)
+    return ask_preparation(
+        0, requests_of(*(SUMMARISED | r for r in rows)), DOCUMENTS, TASKS, (), engine, seed=seed
+    )
 
 
 def test_requests_that_share_a_question_ask_it_once_and_each_get_the_answer() -> None:
@@ -125,7 +112,9 @@ def test_what_fails_before_the_question_ends_the_request_with_its_reply(
     assert found["reason"].to_pylist() == [reason]
     assert found["raw_reply"].to_pylist() == [say]
     asked_again = summaries()
-    ((outcome,),) = ask_requests(requests_of(row), DOCUMENTS, TASKS, asked_again, [found])
+    ((outcome,),) = ask_requests(
+        requests_of(SUMMARISED | row), DOCUMENTS, TASKS, asked_again, [found]
+    )
     assert asked_again.asked == []
     assert outcome.parsed.reason == f"preparation_{reason}"
     assert outcome.candidate.text == say
@@ -165,7 +154,11 @@ def test_answers_depend_neither_on_the_order_nor_on_the_cut_of_requests(
 
 def test_a_question_without_its_answers_before_is_our_mistake() -> None:
     with pytest.raises(ContractError, match="has 1 and r1 0 answers"):
-        list(ask_requests(requests_of({"request_id": "r1"}), DOCUMENTS, TASKS, summaries()))
+        list(
+            ask_requests(
+                requests_of(SUMMARISED | {"request_id": "r1"}), DOCUMENTS, TASKS, summaries()
+            )
+        )
 
 
 def test_a_lost_answer_is_our_mistake() -> None:

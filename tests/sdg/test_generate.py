@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,10 +16,10 @@ from sdg.errors import ContractError
 from sdg.generate import generate
 from sdg.ids import content_id
 from sdg.llm import Candidate, ChatRequest, Reply, Sampling
-from sdg.schemas import QUERIES, REQUESTS, StageResult
+from sdg.schemas import QUERIES, StageResult
 from sdg.tasks.llm_query import LlmQuery
 from sdg.tasks.natural_text import NaturalText
-from tests.sdg.rows import document_row, documents_of
+from tests.sdg.rows import document_row, documents_of, requests_of
 
 DOCUMENTS_IN = documents_of(
     document_row("d1", "A footbridge.", natural_texts=[{"kind": "title", "text": "Brell"}]),
@@ -37,21 +36,6 @@ def task_of(num_candidates: int) -> LlmQuery:
         instruction="Find the article",
         sampling=Sampling(num_candidates=num_candidates),
     )
-
-
-def requests_of(*rows: dict[str, Any]) -> pa.Table:
-    defaults = {
-        "task": "llm_query",
-        "source_doc_id": "d1",
-        "document_language": "eng-Latn",
-        "query_language": "eng-Latn",
-        "topic": "",
-        "generator": "m",
-        "seed": 5,
-        "num_candidates": 1,
-        "spec": "{}",
-    }
-    return pa.Table.from_pylist([defaults | row for row in rows], schema=REQUESTS)
 
 
 def says(*texts: str, finish_reason: str = "stop", mean_logprob: float | None = -0.5) -> Ask:

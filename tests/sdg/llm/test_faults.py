@@ -18,8 +18,7 @@ from sdg.schemas import StageResult
 from sdg.store import write_parquet
 from sdg.tasks.llm_query import LlmQuery
 from tests.sdg.llm.mock_server import MODEL, Asked, MockServer, closed_port, running_server
-from tests.sdg.rows import document_row, documents_of
-from tests.sdg.test_generate import requests_of
+from tests.sdg.rows import document_row, documents_of, requests_of
 
 # Request number -> fault, and whether it happens each time.
 PASSING = {3: "500", 7: "429", 11: "stall", 13: "cut", 17: "garbage", 19: "half", 23: "short"}

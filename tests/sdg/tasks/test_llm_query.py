@@ -212,3 +212,9 @@ def test_check_refuses_more_worked_examples_than_the_files_hold() -> None:
 def test_a_prompt_that_asks_for_another_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must be \[query\]"):
         LlmQuery(prompts=_own_prompts(tmp_path, keys="question")).check("eng-Latn", "eng-Latn")
+
+
+def test_a_completion_without_its_language_says_that_a_chat_would_fall_back() -> None:
+    with pytest.raises(ConfigError, match=r"swe-Latn.*`shape: chat` asks with the English"):
+        LlmQuery(shape="completion").check("eng-Latn", "swe-Latn")
+    LlmQuery(shape="chat").check("eng-Latn", "swe-Latn")
