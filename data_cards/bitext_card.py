@@ -8,6 +8,7 @@ from typing import Any
 from data_cards import layout
 from data_cards.bitext_manifest import BitextManifest
 from data_cards.card import front_text
+from data_cards.card_parts import configs_of, source_lines, stage_lines
 from data_cards.escape import code, escape_markdown
 
 
@@ -22,13 +23,6 @@ def render_bitext_card(manifest: BitextManifest) -> str:
 def _front(manifest: BitextManifest) -> dict[str, Any]:
     tags = {tag for entry in manifest.languages for tag in (entry.source, entry.target)}
     languages = sorted({tag.split("-")[0] for tag in tags} - {"und"})
-    files = [{"split": "train", "path": layout.data_glob("train")}]
-    configs: list[dict[str, Any]] = [
-        {"config_name": layout.DEFAULT_CONFIG, "data_files": files, "default": True}
-    ]
-    if any(path.startswith(f"{layout.REJECTED}/") for path in manifest.files):
-        rejected = [{"split": layout.REJECTED, "path": f"{layout.REJECTED}/*.parquet"}]
-        configs.append({"config_name": layout.REJECTED, "data_files": rejected})
     front = {
         "pretty_name": manifest.name,
         "license": manifest.licence,
@@ -36,7 +30,7 @@ def _front(manifest: BitextManifest) -> dict[str, Any]:
         "multilinguality": ["translation"],
         "task_categories": ["translation", "sentence-similarity"],
         "tags": ["pairmill", "bitext-mining"],
-        "configs": configs,
+        "configs": configs_of(manifest.files),
     }
     return {key: value for key, value in front.items() if value}
 
@@ -56,15 +50,5 @@ def _body(manifest: BitextManifest) -> Iterator[str]:
     yield "| source language | target language | pairs |\n|---|---|---:|"
     for entry in manifest.languages:
         yield f"| {code(entry.source)} | {code(entry.target)} | {entry.pairs} |"
-    yield "\n| stage | unit | in | kept | rejected |\n|---|---|---:|---:|---|"
-    for stage in manifest.stages:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in stage.rejected.items())
-        cells = [stage.name, stage.unit, stage.rows_in, stage.kept, reasons or "none"]
-        yield "| " + " | ".join(str(cell) for cell in cells) + " |"
-    yield "\n## Sources and licences\n"
-    for source in manifest.sources:
-        licence, credit = escape_markdown(source.licence), escape_markdown(source.attribution)
-        yield f"- {source.name}: {source.documents} rows, licence {licence}, by {credit}"
-    if manifest.facts:
-        yield "\n## Notes\n"
-        yield from (f"- {fact.stage}: {escape_markdown(fact.text)}" for fact in manifest.facts)
+    yield from stage_lines(manifest.stages)
+    yield from source_lines(manifest.sources, manifest.facts)

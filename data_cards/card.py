@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import jinja2
@@ -136,7 +137,9 @@ def _size_category(rows: int) -> str:
     return next((name for bound, name in _SIZES if rows < bound), "n>1T")
 
 
+@cache
 def _environment() -> jinja2.Environment:
+    # Compiling a template takes longer than rendering it.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("data_cards"),
         undefined=jinja2.StrictUndefined,

@@ -169,7 +169,7 @@ def load_manifest(directory: Path) -> DataSetManifest:
         "a data set manifest of this version of Pairmill",
         "If the file was edited, run the command that wrote it again; if another version wrote "
         "it, read it with that version; what `pairmill bitext` wrote goes to `pairmill mine "
-        "--pairs` first.",
+        "--pairs` first; what `pairmill subsample` wrote is a corpus, for `--corpus`.",
     )
 
 

@@ -11,10 +11,7 @@ import pyarrow.parquet as pq
 from data_cards import layout
 from data_cards.manifest import DataSetManifest
 from data_cards.problem import Problem
-from sdg.ids import comparison_key
-
-# Above this Jaccard similarity of word sets a negative nearly equals its positive (CodeR's bound).
-MAX_WORD_JACCARD = 0.95
+from sdg.ids import MAX_WORD_JACCARD, comparison_key
 
 _BLOCK_ROWS = 4096
 _ALIGNED = {

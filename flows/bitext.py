@@ -16,6 +16,7 @@ from flows.bitext_publish import MinedBitext, current_bitext, figures_of_bitext,
 from flows.bitext_stages import side_space
 from flows.lock import locked
 from flows.outcome import RunOutcome
+from flows.result_directory import check_target
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -49,7 +50,7 @@ def mine_translations(config: BitextRunConfig, directory: Path) -> RunOutcome:
         DataError: If sentences or vectors cannot be used, or no pair is left.
         BackendError: If the encoder or the index fails for good; finished work is kept.
     """
-    _check_target(directory)
+    check_target(directory, MARK, "bitext")
     with locked(directory), resources.released_at_end():
         store.write_json(directory / layout.WORK / MARK, {})
         current = current_bitext(config, directory)
@@ -93,19 +94,6 @@ def _bitext_stages(config: BitextRunConfig, space: Workspace) -> RunOutcome:
         "peak memory, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     return RunOutcome(space.directory, tuple(run.stages), figures)
-
-
-def _check_target(target: Path) -> None:
-    work = target / layout.WORK
-    if not target.is_dir() or (work / MARK).is_file():
-        return
-    names = {path.name for path in target.iterdir()} - {layout.WORK}
-    own = {path.name for path in work.iterdir()} if work.is_dir() else set()
-    if names or own - {"lock"}:
-        raise ConfigError(
-            f"`--out` must be empty, new, or from an earlier `pairmill bitext`, but {target} "
-            f"holds {sorted(names | own)[:5]}. Give another directory."
-        )
 
 
 def _check_sides(config: BitextRunConfig) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from data_cards import layout, manifest, privacy, records
 from data_cards.bitext_card import render_bitext_card
 from data_cards.bitext_croissant import render_bitext_croissant
@@ -34,15 +32,16 @@ from flows.bitext_stages import side_space
 from flows.describe import package_versions
 from flows.given_vectors import given_dimension, vectors_identity
 from flows.mining_records import encoder_name
-from flows.outcome import RunOutcome, StageOutcome
+from flows.outcome import RunOutcome, StageOutcome, outcomes_of
 from flows.publish import move_in
 from flows.resources import held
+from flows.result_directory import whole_manifest, write_numbered
 from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace
 from sdg import store
 from sdg.errors import DataError
 from sdg.ids import fingerprint
-from sdg.shards import Counts, Shard
+from sdg.shards import Shard
 
 _TABLES = {
     layout.DATA: PublishedTable(PAIRS, "One pair of sentences, the best margins first."),
@@ -88,19 +87,10 @@ def bitext_fingerprint(config: BitextRunConfig) -> str:
 
 def current_bitext(config: BitextRunConfig, directory: Path) -> RunOutcome | None:
     """Return the outcome of a whole directory that is what `config` asks for, or None."""
-    if not all((directory / name).is_file() for name in (layout.MANIFEST, *layout.DESCRIPTIONS)):
+    found = whole_manifest(directory, load_bitext_manifest, lambda: bitext_fingerprint(config))
+    if found is None:
         return None
-    try:
-        found = load_bitext_manifest(directory)
-        files = manifest.file_records(directory)
-    except DataError:
-        return None
-    if files != found.files or found.fingerprint != bitext_fingerprint(config):
-        return None
-    stages = tuple(
-        StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
-        for s in found.stages
-    )
+    stages = outcomes_of(found.stages)
     return RunOutcome(directory, stages, figures_of_bitext(found), was_current=True)
 
 
@@ -166,17 +156,7 @@ def _write(
         (layout.DATA, "train", kept),
         (layout.REJECTED, layout.REJECTED, not_taken),
     ):
-        _write_files(staging / folder, name, tables)
-
-
-def _write_files(folder: Path, name: str, tables: Iterator[pa.Table]) -> None:
-    """Write tables as NAME-00000-of-00002.parquet, which names them only when all are there."""
-    written = []
-    for number, table in enumerate(tables):
-        written.append(folder / f"{number:05d}.parquet")
-        store.write_parquet(written[-1], table)
-    for number, path in enumerate(written):
-        path.rename(folder / f"{name}-{number:05d}-of-{len(written):05d}.parquet")
+        write_numbered(staging / folder, name, tables)
 
 
 def _describe(

@@ -88,6 +88,40 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one option each
 
 
 @app.command()
+def subsample(  # noqa: PLR0913, PLR0917 - one option each
+    out: Annotated[Path, typer.Option("--out", help="Directory of the smaller corpus.")],
+    top_n: Annotated[
+        int | None,
+        typer.Option(help="Nearest documents of a query, of each miner; default 250.", min=1),
+    ] = None,
+    max_documents: Annotated[
+        int | None, typer.Option(help="Documents that stay, at most.", min=1)
+    ] = None,
+    pairs: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A published recipe.")] = None,
+    query_vectors: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    document_vectors: Annotated[str | None, typer.Option(help="As for mine.")] = None,
+    set_: SetOption = NO_SETTINGS,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a corpus smaller and as hard to search: what any miner finds, and all positives."""
+    from flows.report import print_outcome
+    from flows.subsample import run_subsample
+    from flows.subsample_publish import Limits
+    from mining.subsample import TOP_N
+
+    given = _inputs(pairs, corpus, query_vectors, document_vectors)
+    limits = Limits(top_n or TOP_N, max_documents)
+    outcome = run_subsample(config, preset, out, given, set_, limits)
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        print_outcome(outcome, Console())
+
+
+@app.command()
 def bitext(  # noqa: PLR0913, PLR0917 - one option each
     out: Annotated[Path, typer.Option("--out", help="Directory of the pairs.")],
     source: Annotated[

@@ -6,10 +6,7 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
-from data_cards import (
-    layout,
-    manifest,
-)
+from data_cards import manifest
 from flows.config import RunConfig
 from flows.decontamination import (
     identity_of_sets,
@@ -17,15 +14,15 @@ from flows.decontamination import (
 from flows.figures import content_figures
 from flows.judging import judges_identity
 from flows.miners import miners_identity
-from flows.outcome import RunOutcome, StageOutcome
+from flows.outcome import RunOutcome, outcomes_of
 from flows.persona_stage import persona_configs
 from flows.prompt_records import prompt_hashes
 from flows.resources import held
+from flows.result_directory import whole_manifest
 from flows.stage_shards import CODE_VERSIONS, OPTIONAL_CODE_VERSIONS
-from sdg.errors import DataError
 from sdg.ids import fingerprint
 from sdg.personas import read_personas
-from sdg.shards import UNANSWERED, Counts
+from sdg.shards import UNANSWERED
 
 # How the work is cut, where it runs and when, and what is measured of the result: none of it
 # changes a row.
@@ -111,23 +108,11 @@ def finished_outcome(directory: Path, wanted: Callable[[], str]) -> RunOutcome |
         directory: Of the data set.
         wanted: Computes the fingerprint; called only if the files are whole.
     """
-    if not all((directory / n).is_file() for n in (layout.MANIFEST, *layout.DESCRIPTIONS)):
+    found = whole_manifest(directory, manifest.load_manifest, wanted)
+    if found is None or any(stage.extra.get(UNANSWERED) for stage in found.stages):
         return None
-    try:
-        found = manifest.load_manifest(directory)
-        files = manifest.file_records(directory)
-    except DataError:
-        return None
-    if any(stage.extra.get(UNANSWERED) for stage in found.stages):
-        return None
-    if files != found.files or found.fingerprint != wanted():
-        return None
-    stages = tuple(
-        StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
-        for s in found.stages
-    )
     figures = {**content_figures(found), "LLM requests sent": 0}
-    return RunOutcome(directory, stages, figures, was_current=True)
+    return RunOutcome(directory, outcomes_of(found.stages), figures, was_current=True)
 
 
 def generator_revision(config: RunConfig, generator: str) -> str:

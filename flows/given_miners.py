@@ -35,7 +35,7 @@ from sdg.ids import fingerprint
 from sdg.shards import Counts, Outcome, Shard, finish
 
 # Where the encoder's own documents are ranked for fusion with other miners'; 100 is E5-Mistral's.
-_DEPTH = 100
+DEPTH = 100
 
 
 def open_given_index(
@@ -58,7 +58,7 @@ def propose_given(
         queries = EmbeddedQueries.from_table(embedded.table("vectors"))
         corpus = open_given_corpus(space, config, documents)
         index = open_given_index(space, config, corpus, documents)
-        own = retrieve(queries, corpus, index, top_k=_DEPTH)
+        own = retrieve(queries, corpus, index, top_k=DEPTH)
         found = [Proposals.from_candidates(own, corpus.miner, corpus)]
         cut = 0
         for miner in map(held, config.mining.miners):
@@ -86,9 +86,21 @@ def propose_given(
 
 
 def measure_given_recall(
-    space: Workspace, config: MineConfig, embedded: Sequence[Shard], documents: Sequence[Shard]
+    space: Workspace,
+    config: MineConfig,
+    embedded: Sequence[Shard],
+    documents: Sequence[Shard],
+    depth: int = DEPTH,
 ) -> Shard:
-    """Measure on a sample of the queries what each approximate index finds; see `flows.miners`."""
+    """Measure on a sample of the queries what each approximate index finds; see `flows.miners`.
+
+    Args:
+        space: The run's folders.
+        config: The run.
+        embedded: Queries with vectors.
+        documents: The corpus.
+        depth: Nearest documents that the encoder's own index is asked for.
+    """
 
     def compute() -> Outcome:
         queries = sampled_queries(embedded, config.seed)
@@ -96,7 +108,7 @@ def measure_given_recall(
         corpus = open_given_corpus(space, config, documents)
         if not config.index.is_exact:
             index = open_given_index(space, config, corpus, documents)
-            measured = measure_recall(queries.vectors, corpus, index, _DEPTH)
+            measured = measure_recall(queries.vectors, corpus, index, depth)
             facts[corpus.miner] = recall_fact(index.describe(), measured)
         facts |= recall_of_miners(config, queries, corpus_files(space, documents))
         return Outcome({}, Counts(), facts)
@@ -105,6 +117,7 @@ def measure_given_recall(
         space.shared("recall", "all"),
         identity_of(
             "recall",
+            depth=depth,
             seed=config.seed,
             index=config.index.identity(),
             miners=miners_identity(config),

@@ -13,7 +13,7 @@ from flows.mined import Mined, Others
 from flows.miners import recall_texts
 from flows.outcome import StageOutcome
 from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
-from sdg.shards import UNANSWERED
+from sdg.shards import UNANSWERED, Shard
 
 _EMBED = {
     "truncated": "documents were cut at the encoder's longest input",
@@ -45,16 +45,9 @@ def facts_of(
         negatives: NEGATIVES of the finished rows.
         languages: Of their queries.
     """
-    if config.description:
-        yield Fact(kind="note", stage="pairs", text=config.description)
     yield from fallback_facts(judging_fallbacks((), config.judge.everyone, languages))
-    yield from _of_inputs(config, mined)
-    yield from _of_miners(mined.others)
-    for stage in stages:
-        for name in _STAGES:
-            if stage.counts.extra.get(name):
-                text = f"{name}: {stage.counts.extra[name]}."
-                yield Fact(kind="fallback", stage=stage.name, text=text)
+    yield from facts_of_inputs(config, mined.pairs, mined.embedded)
+    yield from facts_of_finding(mined.others, stages)
     lengths = pc.list_value_length(negatives["negative_ids"])
     short = pc.sum(pc.less(lengths, config.mining.num_negatives)).as_py()
     if short:
@@ -62,12 +55,21 @@ def facts_of(
         yield Fact(kind="fallback", stage="mine", text=text)
 
 
-def _of_inputs(config: MineConfig, mined: Mined) -> Iterator[Fact]:
-    for shard in mined.embedded:
+def facts_of_inputs(config: MineConfig, pairs: Shard, embedded: Sequence[Shard]) -> Iterator[Fact]:
+    """Yield what must be known of the given pairs, the corpus and their vectors.
+
+    Args:
+        config: The run.
+        pairs: Of all pairs.
+        embedded: embed.
+    """
+    if config.description:
+        yield Fact(kind="note", stage="pairs", text=config.description)
+    for shard in embedded:
         for name, text in _EMBED.items():
             if shard.facts.get(name):
                 yield Fact(kind="fallback", stage="embed", text=f"{shard.facts[name]} {text}.")
-    extra = mined.pairs.counts.extra
+    extra = pairs.counts.extra
     for name, text in _PAIRS.items():
         # Without a corpus every positive is added: that is what was asked for.
         if extra.get(name) and (name != "positives_added" or config.corpus is not None):
@@ -77,7 +79,8 @@ def _of_inputs(config: MineConfig, mined: Mined) -> Iterator[Fact]:
         yield Fact(kind="note", stage="embed", text=text)
 
 
-def _of_miners(others: Others) -> Iterator[Fact]:
+def facts_of_finding(others: Others, stages: Sequence[StageOutcome]) -> Iterator[Fact]:
+    """Yield what approximate indexes miss, and which texts were cut or could not be read."""
     if others.recall is not None:
         for text in recall_texts(others.recall):
             yield Fact(kind="fallback", stage="mine", text=text)
@@ -85,3 +88,8 @@ def _of_miners(others: Others) -> Iterator[Fact]:
         if cut.get("documents_truncated"):
             text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
             yield Fact(kind="fallback", stage="propose", text=text)
+    for stage in stages:
+        for name in _STAGES:
+            if stage.counts.extra.get(name):
+                text = f"{name}: {stage.counts.extra[name]}."
+                yield Fact(kind="fallback", stage=stage.name, text=text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,22 +13,22 @@ import pyarrow as pa
 from data_cards import manifest, privacy, records
 from flows.describe import package_versions
 from flows.finished import FinalTables, only
-from flows.given_vectors import given_dimension, given_revision, vectors_identity
+from flows.given_records import given_encoder, given_sources
+from flows.given_vectors import vectors_identity
 from flows.judging import concat, judges_identity
 from flows.mine_config import MineConfig
 from flows.mine_facts import facts_of
 from flows.mine_judging import judge_models, judge_of, judge_prompts
 from flows.mined import Mined
 from flows.miners import miner_scores, miners_identity
-from flows.mining_records import encoder_name, mining_record
+from flows.mining_records import mining_record
 from flows.outcome import StageOutcome
 from flows.publish import finish_directory, write_rows
-from flows.resources import Documents, held
+from flows.resources import Documents
 from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace
 from sdg.errors import DataError
 from sdg.ids import fingerprint
-from sdg.pairs.tables import TableSource
 from sdg.schemas import GRADES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
 from sdg.shards import Counts
 
@@ -117,6 +117,7 @@ def _describe(
     ]
     counted.append(records.stage_record("assemble", "queries", Counts(rows, rows)))
     documents = sum(shard.counts.kept for shard in [*mined.corpus, mined.added])
+    documents_in = sum(shard.counts.rows_in for shard in mined.corpus)
     settings = config.model_dump(mode="json", exclude=_HOW_NOT_WHAT)
     languages = tables.queries["query_language"].unique().to_pylist()
     return manifest.checked_manifest(
@@ -129,10 +130,10 @@ def _describe(
             "fingerprint": mine_fingerprint(config),
             "seeds": {"run": config.seed, "splits": config.assemble.seed},
             "versions": package_versions(),
-            "sources": list(_sources(config, mined)),
+            "sources": list(given_sources(config, mined.pairs.counts.rows_in, documents_in)),
             "models": judge_models(config),
             "prompts": judge_prompts(config, languages),
-            "encoder": _encoder(config, space),
+            "encoder": given_encoder(config, space),
             "splits": config.assemble.splits,
             "stages": counted,
             "cells": _cells(mined, tables.negatives["query_id"].combine_chunks()),
@@ -144,37 +145,6 @@ def _describe(
             "facts": list(facts_of(config, mined, stages, tables.negatives, languages)),
             "files": manifest.file_records(staging),
         }
-    )
-
-
-def _sources(config: MineConfig, mined: Mined) -> Iterator[records.SourceRecord]:
-    counts = {"pairs": mined.pairs.counts.rows_in}
-    sources: dict[str, TableSource] = {"pairs": config.pairs}
-    if config.corpus is not None:
-        counts["corpus"] = sum(shard.counts.rows_in for shard in mined.corpus)
-        sources["corpus"] = config.corpus
-    for name, source in sources.items():
-        yield records.SourceRecord(
-            name=name,
-            reader="given",
-            content=fingerprint(source.content_identity()),
-            documents=counts[name],
-            licence=getattr(source, "licence", "unknown"),
-            attribution=getattr(source, "attribution", "unknown"),
-        )
-
-
-def _encoder(config: MineConfig, space: Workspace) -> records.EncoderRecord:
-    given = config.vectors
-    if given is not None:
-        return records.EncoderRecord(
-            name=given.name,
-            revision=given_revision(given),
-            dimensions=given_dimension(space, given),
-        )
-    encoder = held(config.encoder)
-    return records.EncoderRecord(
-        name=encoder_name(encoder), revision=encoder.revision(), dimensions=encoder.dimension
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_cards.records import StageRecord
 from sdg.shards import Counts, Shard
 
 
@@ -89,3 +90,11 @@ def summarise(name: str, unit: str, shards: Sequence[Shard], seconds: float) -> 
         counts = counts + shard.counts
     computed = sum(shard.was_computed for shard in shards)
     return StageOutcome(name, unit, counts, seconds, computed, len(shards))
+
+
+def outcomes_of(stages: Iterable[StageRecord]) -> tuple[StageOutcome, ...]:
+    """Return the stages that a manifest tells of, as a run that did nothing gives them."""
+    return tuple(
+        StageOutcome(s.name, s.unit, Counts(s.rows_in, s.kept, s.rejected, s.extra), 0.0, 0, 0)
+        for s in stages
+    )

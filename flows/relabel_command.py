@@ -22,6 +22,7 @@ from flows.outcome import RunOutcome
 from flows.relabel_config import ExistingRowsConfig
 from flows.relabel_manifest import Existing, FinishedRows
 from flows.relabel_publish import current_relabelled, figures_of_relabelled, publish_relabelled
+from flows.result_directory import check_target
 from flows.run import Run
 from flows.runners import task_runner
 from flows.settings import parse_settings, read_settings
@@ -157,16 +158,7 @@ def _check_target(directory: Path, target: Path) -> None:
             f"`--out` must be apart from the data set that is read, but is {target} for "
             f"{directory}. Give another directory: the old one is not changed."
         )
-    if not target.is_dir():
-        return
-    work = target / layout.WORK
-    names = {path.name for path in target.iterdir()} - {layout.WORK}
-    own = {path.name for path in work.iterdir()} if work.is_dir() else set()
-    if not (work / MARK).is_file() and (names or own - {"lock"}):
-        raise ConfigError(
-            f"`--out` must be empty, new, or from an earlier `pairmill relabel`, but {target} "
-            f"holds {sorted(names | own)[:5]}. Give another directory."
-        )
+    check_target(target, MARK, "relabel")
 
 
 def _read(existing: Existing, space: Workspace) -> _Read:

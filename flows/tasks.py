@@ -28,6 +28,7 @@ from flows import (
     query_stages,
     relabel_rows,
     reviewing,
+    subsample_stages,
     variation_stages,
     written_stages,
 )
@@ -80,4 +81,5 @@ embed_queries = _task(given_stages.embed_queries, "embed-queries")
 mine_given = _task(given_miners.mine_given, "mine-given")
 propose_given = _task(given_miners.propose_given, "propose-given")
 measure_given_recall = _task(given_miners.measure_given_recall, "measure-given-recall")
+find_near = _task(subsample_stages.find_near, "find-near")
 mine_bitext = _task(bitext_stages.mine_sides, "mine-bitext")

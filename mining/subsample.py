@@ -5,7 +5,7 @@ Reference: Enevoldsen et al. 2025, MMTEB, arXiv 2502.13595: the top 250 of three
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,48 +27,55 @@ class SubsampledCorpus:
 
     Attributes:
         rows: (M,) rows of the corpus, ascending, each once.
-        num_positives: Of them, documents that are a positive of some query.
-        left_out: Documents of the pool that `max_documents` left out.
+        over_limit: (L,) rows, ascending, that a miner found and `max_documents` left out.
+        positives: (P,) rows, ascending, each once; all of them stay.
+        found_only_by: Miner -> documents that neither another miner found nor any query has as a
+            positive, before the limit.
     """
 
     rows: Rows
-    num_positives: int
-    left_out: int
+    over_limit: Rows
+    positives: Rows
+    found_only_by: dict[str, int]
+
+
+def distinct(rows: Rows) -> Rows:
+    """Return each row of the corpus in an array of any shape once, ascending; -1 is padding."""
+    every = np.unique(rows)
+    return every[every >= 0]
 
 
 def subsample_corpus(
-    found: Sequence[Rows],
-    positives: Rows,
-    seed: int,
-    top_n: int = TOP_N,
-    max_documents: int | None = None,
+    near: Mapping[str, Rows], positives: Rows, seed: int, max_documents: int | None = None
 ) -> SubsampledCorpus:
     """Return the union of what the miners found near the top of any query, and the positives.
 
     Args:
-        found: Per miner (Q, K) rows of the corpus, nearest first, -1 is padding. Q may differ.
+        near: Miner -> rows of the corpus that it found for any query, each once.
         positives: Rows of the positives of all queries; they always stay.
         seed: The run's seed. Whether a document stays depends on it, the document's row, and the
-            other documents of the pool.
-        top_n: Of each miner, per query; with K below `top_n` all K are taken.
+            other documents that were found.
         max_documents: Limit; none by default. The documents left out are drawn evenly from those
             that are no positive.
 
     Raises:
         ConfigError: If the positives alone are more than `max_documents`.
     """
-    kept = np.unique(positives)
-    near = [np.unique(rows[:, :top_n]) for rows in found]
-    pool = np.unique(np.concatenate([np.empty(0, np.int64), *near]))
-    others = np.setdiff1d(pool[pool >= 0], kept, assume_unique=True)
+    kept = distinct(positives)
+    none = np.empty(0, np.int64)
+    pool, finders = np.unique(np.concatenate([none, *near.values()]), return_counts=True)
+    lonely = np.setdiff1d(pool[finders == 1], kept, assume_unique=True)
+    only = {name: len(np.intersect1d(rows, lonely)) for name, rows in near.items()}
+    others = np.setdiff1d(pool, kept, assume_unique=True)
     if max_documents is None or len(kept) + len(others) <= max_documents:
-        return SubsampledCorpus(np.union1d(kept, others), len(kept), 0)
+        return SubsampledCorpus(np.union1d(kept, others), none, kept, only)
     room = max_documents - len(kept)
     if room < 0:
         raise ConfigError(
-            f"`max_documents` must be at least the number of positives, {len(kept)}, but is "
+            f"`--max-documents` must be at least the number of positives, {len(kept)}, but is "
             f"{max_documents} instead. Raise it, or take fewer queries."
         )
     draws = words_at(np.array(seed_for(seed, "subsample"), np.uint64), others)
-    drawn = others[np.lexsort((others, draws))[:room]]
-    return SubsampledCorpus(np.union1d(kept, drawn), len(kept), len(others) - room)
+    order = np.lexsort((others, draws))
+    drawn, left = others[order[:room]], others[order[room:]]
+    return SubsampledCorpus(np.union1d(kept, drawn), np.sort(left), kept, only)

@@ -261,7 +261,8 @@ def _parse(data: bytes, task: str, language: str, path: Path) -> Prompt:
             "Copy the front matter of another prompt file."
         )
     try:
-        meta = yaml.safe_load(head)
+        # libyaml's parser: a run reads hundreds of prompts before its first request.
+        meta = yaml.load(head, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise PromptError(
             f"The front matter of {path} must be YAML, but is not: {error}"

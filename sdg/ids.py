@@ -30,6 +30,11 @@ def normalise_text(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
+# Documents that share more than this part of their distinct words (in both / in either) are nearly
+# one: CodeR's bound (arXiv 2505.12697), which every finished row is checked against.
+MAX_WORD_JACCARD = 0.95
+
+
 def comparison_key(text: str) -> str:
     """Return the key under which two texts count as exactly equal: words only, case folded, NFKC.
 

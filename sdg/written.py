@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from sdg.ids import comparison_key
+from sdg.ids import MAX_WORD_JACCARD, comparison_key
 from sdg.judge.policy import Document, is_near
 from sdg.language import verify_languages
 from sdg.part import Part
@@ -51,7 +51,7 @@ class WrittenConfig(Part):
     min_language_score: float = Field(default=0.65, ge=0, le=1)
     min_letters: int = Field(default=40, ge=1)
     among: tuple[str, ...] = ()
-    max_jaccard: float = Field(default=0.95, gt=0, le=1)
+    max_jaccard: float = Field(default=MAX_WORD_JACCARD, gt=0, le=1)
     negatives: str = Field(default="beside", pattern="^(beside|instead|none)$")
     at_most: int = Field(default=4, ge=1)
 

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sdg.ids import MAX_WORD_JACCARD
 from sdg.judge.policy import Document, is_near
 from sdg.schemas import GRADES, LINKS, NEGATIVES, POSITIVES, check_table, table_of
 
@@ -149,8 +150,8 @@ def _is_positive(
         return True
     own = Document(document["text"], document["entity_key"])
     positives = [known[doc_id] for doc_id in row["positive_ids"]]
-    # 0.95: CodeR's bound, which finished data sets are checked against.
-    return any(is_near(own, Document(p["text"], p["entity_key"]), 0.95) for p in positives)
+    documents = (Document(p["text"], p["entity_key"]) for p in positives)
+    return any(is_near(own, document, MAX_WORD_JACCARD) for document in documents)
 
 
 def _with_first(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -35,16 +36,7 @@ def render_report(data: AuditedSet, metrics: Mapping[str, Any], findings: pl.Dat
     """
     browsable = browsable_rows(data, findings, int(metrics["seed"]))
     script = _asset("report.js")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("data_cards"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number)
-    return environment.get_template("report.html.j2").render(
+    return _environment().get_template("report.html.j2").render(
         data=data,
         metrics=metrics["metrics"],
         gates=metrics["gates"],
@@ -65,6 +57,21 @@ def render_report(data: AuditedSet, metrics: Mapping[str, Any], findings: pl.Dat
         style_hash=_hash(_asset("report.css")),
         payload=markupsafe.Markup(_json(browsable.payload)),  # noqa: S704 - escaped by `_json`
     )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    # Compiling a template takes longer than rendering it.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("data_cards"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number)
+    return environment
 
 
 def _finalize(value: object) -> object:

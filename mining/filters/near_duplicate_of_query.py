@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from mining.filters import FILTERS, CandidateBlock, Mask
 from mining.filters.near_duplicate import NearDuplicate
@@ -20,7 +21,9 @@ class NearDuplicateOfQuery(NearDuplicate):
     titles. Short queries rarely share most of their words with a longer document.
     """
 
+    version: ClassVar[int] = 1
     reason: ClassVar[str] = "near_duplicate_of_query"
+    jaccard: float = Field(default=0.8, gt=0, le=1)
 
     def keep(self, block: CandidateBlock) -> Mask:
         """Return where the query is not nearly the same."""
@@ -30,7 +33,7 @@ class NearDuplicateOfQuery(NearDuplicate):
         queries, places = np.nonzero(block.alive)
         if not len(queries):
             return out
-        documents = self._documents(block)
+        documents = self._documents(block, self.unit)
         asked = word_sets(block.query_texts, self.unit, self.shingle_length)
         every = np.arange(len(block.query_texts) + 1)
         for start in range(0, len(queries), _PAIRS):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from sdg.ids import MAX_WORD_JACCARD
 from sdg.judge import JUDGES, Judge
 from sdg.part import Part
 
@@ -50,7 +51,7 @@ class JudgeConfig(Part):
             "keep" keeps those negatives unjudged and counts them.
         max_document_characters: Longer texts are cut there for judging, and counted; own.
         near_duplicate: With "relabel", a negative that shares more than this part of its words
-            with a new positive leaves, too; 0.95 is CodeR's bound.
+            with a new positive leaves, too; 0.95 is CodeR's bound, and the most.
         agreement: A second opinion on a sample; None asks for none.
     """
 
@@ -62,7 +63,7 @@ class JudgeConfig(Part):
     max_flags: int = Field(default=8, ge=0)
     on_unreadable: Literal["reject", "keep"] = "reject"
     max_document_characters: int = Field(default=2000, ge=1)
-    near_duplicate: float = Field(default=0.95, gt=0, le=1)
+    near_duplicate: float = Field(default=MAX_WORD_JACCARD, gt=0, le=MAX_WORD_JACCARD)
     agreement: AgreementConfig | None = None
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from sdg.ids import MAX_WORD_JACCARD
 from sdg.judge.negatives import Mined, Wanted
 from sdg.judge.policy import BECAME_POSITIVE, NEAR_NEW_POSITIVE, Document, is_near
 from sdg.relabel.config import RelabelConfig
@@ -22,7 +23,6 @@ from sdg.schemas import (
 )
 
 STAGE = "relabel"
-_NEAR = 0.95  # CodeR's bound, and the one that finished rows are checked against
 _LISTS = ("negative_ids", "negative_scores", "negative_ranks", "negative_sources")
 
 
@@ -128,7 +128,7 @@ def _changed(
         BECAME_POSITIVE
         if doc_id == new
         else NEAR_NEW_POSITIVE
-        if is_near(documents[doc_id], documents[new], _NEAR)
+        if is_near(documents[doc_id], documents[new], MAX_WORD_JACCARD)
         else ""
         for doc_id in row["negative_ids"]
     ]

@@ -9,12 +9,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sdg.ids import MAX_WORD_JACCARD
 from sdg.judge.policy import Document, is_near
 from sdg.schemas import CANDIDATES, JUDGMENTS, NEGATIVES, check_table, table_of
 
 SOURCE = "relabel:last_ranked"
 # A negative that shares more of its words with a positive is one, too; CodeR's bound.
-_NEAR = 0.95
 
 
 class LastRanked(NamedTuple):
@@ -106,7 +106,7 @@ def _is_known(
 ) -> bool:
     if doc_id == source or doc_id in row["positive_ids"]:
         return True
-    return any(is_near(known[doc_id], known[i], _NEAR) for i in row["positive_ids"])
+    return any(is_near(known[doc_id], known[i], MAX_WORD_JACCARD) for i in row["positive_ids"])
 
 
 def _with_first(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from mining.filters import FILTERS, CandidateBlock
 from tests.mining import visible
@@ -151,6 +152,27 @@ def test_texts_are_compared_in_pieces_without_any_difference(
     assert 0 < whole.sum() < block.alive.sum()
     monkeypatch.setattr(f"mining.filters.{name}._PAIRS", pairs)
     assert _keep(block, name, jaccard=0.3).tolist() == whole.tolist()
+
+
+def test_no_unit_lets_through_what_finished_rows_may_not_hold(tmp_path: Path) -> None:
+    texts = ["one two three four five", "five four three two one", "six seven eight nine ten"]
+    rows = [document(f"d{number}", text) for number, text in enumerate(texts)]
+    own = CandidateBlock(
+        rows=np.array([[1, 2]]),
+        scores=np.array([[0.8, 0.7]], np.float32),
+        ranks=np.array([[0, 1]]),
+        alive=np.ones((1, 2), bool),
+        anchors=np.array([0.9], np.float32),
+        positive_rows=[np.array([0])],
+        query_texts=["a query"],
+        query_languages=["eng-Latn"],
+        corpus=visible.corpus(tmp_path, rows, {text: at(0) for text in texts}),
+    )
+    # In runs of characters the first two are far apart; their words are the same.
+    kept = _keep(own, "near_duplicate", unit="character")
+    assert kept.tolist() == [[False, True]]
+    with pytest.raises(ValidationError, match=r"less than or equal to 0\.95"):
+        FILTERS.build({"rule": "near_duplicate", "jaccard": 0.96})
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))

@@ -23,7 +23,7 @@ RULES: list[dict[str, Any]] = [
     {"rule": "known_positive"},
     {"rule": "same_entity"},
     {"rule": "exact_duplicate"},
-    {"rule": "near_duplicate", "jaccard": 1.0},
+    {"rule": "near_duplicate", "jaccard": 0.95},
 ]
 MINING = {"num_negatives": 4, "rules": [*RULES, {"rule": "percent"}]}
 
