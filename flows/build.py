@@ -144,9 +144,10 @@ def run_stages(run: Run, config: RunConfig, space: Workspace, corpus: Corpus) ->
         calls = [(space, config, q, p, checked) for q, p in zip(queries, positives, strict=True)]
         positives = run.stage("link", "candidates", tasks.link, calls)
 
-    prepared = (
-        run.once(tasks.prepare_miners, space, config, documents) if config.mining.miners else None
-    )
+    prepared = None
+    if config.mining.miners:
+        total = sum(shard.counts.kept for shard in documents) * len(config.mining.miners)
+        prepared = run.once(tasks.prepare_miners, space, config, documents, total=total)
     proposed = propose(run, config, space, documents, list(zip(found, positives, strict=True)))
     calls = [
         (space, with_pool(config), q, p, documents, others)

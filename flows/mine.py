@@ -12,6 +12,7 @@ from prefect import flow
 from flows import resources, tasks
 from flows.figures import figures_of
 from flows.fingerprint import finished_outcome
+from flows.given_miners import DEPTH
 from flows.lock import locked
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mine_judging import judge_mined, pool_of
@@ -127,16 +128,45 @@ def _propose(
     documents: list[Shard],
 ) -> Others:
     """Run the miners beside the encoder, and measure approximate indexes, if there are any."""
-    recall = prepared = None
-    if has_approximate_index(config):
-        recall = run.once(tasks.measure_given_recall, space, config, vectors, documents)
+    others = prepared_others(run, config, space, vectors, documents)
     if not config.mining.miners:
-        return Others([None] * len(parts), prepared, recall)
-    prepared = run.once(tasks.prepare_miners, space, config, documents)
+        return others._replace(proposed=[None] * len(parts))
     calls = [
         (space, config, part, vector, documents)
         for part, vector in zip(parts, vectors, strict=True)
     ]
     total = sum(part.counts.kept for part in parts)
     proposed = run.stage("propose", "queries", tasks.propose_given, calls, total=total)
-    return Others(list(proposed), prepared, recall)
+    return others._replace(proposed=list(proposed))
+
+
+def prepared_others(
+    run: Run,
+    config: MineConfig,
+    space: Workspace,
+    vectors: list[Shard],
+    documents: list[Shard],
+    depth: int = DEPTH,
+) -> Others:
+    """Measure approximate indexes and make what the miners need, where there are any.
+
+    Args:
+        run: Keeps time.
+        config: The run.
+        space: Its folders.
+        vectors: Of the queries.
+        documents: The corpus.
+        depth: Nearest documents that the encoder's own index is asked for.
+
+    Returns:
+        What is known before anything is proposed.
+    """
+    recall = prepared = None
+    if has_approximate_index(config):
+        recall = run.once(
+            tasks.measure_given_recall, space, config, vectors, documents, depth=depth
+        )
+    if config.mining.miners:
+        total = sum(shard.counts.kept for shard in documents) * len(config.mining.miners)
+        prepared = run.once(tasks.prepare_miners, space, config, documents, total=total)
+    return Others([], prepared, recall)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from flows.config import RunConfig
 from flows.mine_config import MineConfig
 from flows.mining_stages import open_corpus, open_index
+from flows.progress import advance
 from flows.resources import held
 from flows.stage_shards import identity_of
 from flows.workspace import Workspace
@@ -42,7 +43,7 @@ def prepare_miners(space: Workspace, config: AnyConfig, documents: Sequence[Shar
 
     def compute() -> Outcome:
         miners = [held(miner) for miner in config.mining.miners]
-        return Outcome({}, Counts(), {m.source: dict(m.prepare(files)) for m in miners})
+        return Outcome({}, Counts(), {m.source: dict(m.prepare(files, advance)) for m in miners})
 
     return finish(
         space.shared("miners", "prepared"),

@@ -131,10 +131,24 @@ class Run:
             )
         ]
 
-    def once(self, task: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - Prefect's task
-        """Run `task` once; its time counts for the next stage."""
+    def once(
+        self,
+        task: Any,  # noqa: ANN401 - Prefect's task
+        *arguments: Any,  # noqa: ANN401
+        total: int = 0,
+        **named: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Run `task` once; its time counts for the next stage.
+
+        Args:
+            task: Its name is what the progress bar says is done.
+            arguments: Of the task.
+            total: Documents or rows that it counts; 0 if unknown.
+            named: Of the task.
+        """
         start = time.monotonic()
-        result = task.submit(*arguments, **named).result()
+        with stage_progress(task.name, "rows", total):
+            result = task.submit(*arguments, **named).result()
         self._pending += time.monotonic() - start
         stop_if_pending()
         if isinstance(result, Shard):

@@ -18,10 +18,9 @@ from data_cards import layout
 from flows import resources, tasks
 from flows.given_stages import open_given_corpus
 from flows.lock import locked
-from flows.mine import EmbeddedPairs, embedded_pairs
+from flows.mine import EmbeddedPairs, embedded_pairs, prepared_others
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mined import Others
-from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
 from flows.progress import saying
 from flows.result_directory import check_target
@@ -90,25 +89,13 @@ def subsample_pairs(config: MineConfig, directory: Path, limits: Limits) -> RunO
 def _subsample_stages(config: MineConfig, space: Workspace, limits: Limits) -> RunOutcome:
     run, start = Run(), time.monotonic()
     inputs = embedded_pairs(run, config, space)
-    recall = prepared = None
-    if has_approximate_index(config):
-        recall = run.once(
-            tasks.measure_given_recall,
-            space,
-            config,
-            inputs.vectors,
-            inputs.documents,
-            limits.top_n,
-        )
-    if config.mining.miners:
-        prepared = run.once(tasks.prepare_miners, space, config, inputs.documents)
+    others = prepared_others(run, config, space, inputs.vectors, inputs.documents, limits.top_n)
     calls = [
         (space, config, limits.top_n, part, vector, inputs.documents)
         for part, vector in zip(inputs.parts, inputs.vectors, strict=True)
     ]
     total = sum(part.counts.kept for part in inputs.parts)
     found = run.stage("near", "queries", tasks.find_near, calls, total=total)
-    others = Others([], prepared, recall)
     with saying("writing the documents that stay"):
         done = _chosen(config, space, limits, inputs, others, found)
         manifest = publish_subsample(config, limits, space, done, run.stages)

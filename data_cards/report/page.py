@@ -36,26 +36,30 @@ def render_report(data: AuditedSet, metrics: Mapping[str, Any], findings: pl.Dat
     """
     browsable = browsable_rows(data, findings, int(metrics["seed"]))
     script = _asset("report.js")
-    return _environment().get_template("report.html.j2").render(
-        data=data,
-        metrics=metrics["metrics"],
-        gates=metrics["gates"],
-        failed=[gate for gate in metrics["gates"] if not gate["passed"]],
-        findings=_finding_counts(metrics["metrics"]),
-        found_by={
-            name: sum(entry["finding_counts"].values())
-            for name, entry in metrics["metrics"].items()
-        },
-        languages=_languages(data, findings),
-        funnel=funnel_of(data.manifest) if data.manifest is not None else (),
-        chart_of=chart_of,
-        figure_text=figure_text,
-        browsable=browsable,
-        style=markupsafe.Markup(_asset("report.css")),  # noqa: S704 - our own file
-        script=markupsafe.Markup(script),  # noqa: S704 - our own file
-        script_hash=_hash(script),
-        style_hash=_hash(_asset("report.css")),
-        payload=markupsafe.Markup(_json(browsable.payload)),  # noqa: S704 - escaped by `_json`
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            data=data,
+            metrics=metrics["metrics"],
+            gates=metrics["gates"],
+            failed=[gate for gate in metrics["gates"] if not gate["passed"]],
+            findings=_finding_counts(metrics["metrics"]),
+            found_by={
+                name: sum(entry["finding_counts"].values())
+                for name, entry in metrics["metrics"].items()
+            },
+            languages=_languages(data, findings),
+            funnel=funnel_of(data.manifest) if data.manifest is not None else (),
+            chart_of=chart_of,
+            figure_text=figure_text,
+            browsable=browsable,
+            style=markupsafe.Markup(_asset("report.css")),  # noqa: S704 - our own file
+            script=markupsafe.Markup(script),  # noqa: S704 - our own file
+            script_hash=_hash(script),
+            style_hash=_hash(_asset("report.css")),
+            payload=markupsafe.Markup(_json(browsable.payload)),  # noqa: S704 - escaped by `_json`
+        )
     )
 
 

@@ -12,7 +12,7 @@ two miners also agreed on less than 30 % of their first four, and four together 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from mining.recall import Recall
 from sdg.errors import ContractError
 from sdg.part import Plugin
 from sdg.registry import Registry
+
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,14 @@ class Miner(Plugin):
         return ""
 
     @abstractmethod
-    def prepare(self, files: CorpusFiles) -> Mapping[str, int]:
+    def prepare(self, files: CorpusFiles, on_progress: Progress | None = None) -> Mapping[str, int]:
         """Make what is missing to propose documents of this corpus.
 
         May be called by several processes at once, and again: what is there and whole is kept.
+
+        Args:
+            files: The corpus.
+            on_progress: Called with the number of documents done since the last call.
 
         Returns:
             Counts for the manifest: `documents_truncated`, if the miner cuts texts.

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, PrivateAttr
 
 from mining.corpus import CorpusView
-from mining.miners import MINERS, CorpusFiles, Miner
+from mining.miners import MINERS, CorpusFiles, Miner, Progress
 from mining.miners.bm25_index import Bm25Index, build, is_whole
 from mining.miners.terms import TERMS_VERSION
 from mining.proposals import Proposals
@@ -45,13 +45,13 @@ class Bm25(Miner):
         """Name of the miner in tables and cards."""
         return "bm25"
 
-    def prepare(self, files: CorpusFiles) -> Mapping[str, int]:
+    def prepare(self, files: CorpusFiles, on_progress: Progress | None = None) -> Mapping[str, int]:
         """Build the index unless a whole one is there; nothing is ever cut."""
         folder = self._folder(files)
         if not is_whole(folder):
             store.remove_folder(folder)
             with store.atomic_folder(folder) as temporary:
-                build(temporary, _texts(files.documents), k1=self.k1, b=self.b)
+                build(temporary, _texts(files.documents, on_progress), k1=self.k1, b=self.b)
         return {}
 
     def propose(self, texts: Sequence[str], corpus: CorpusView, files: CorpusFiles) -> Proposals:
@@ -86,11 +86,13 @@ class Bm25(Miner):
         return files.indexes / f"bm25-{key[:16]}"
 
 
-def _texts(paths: Sequence[Path]) -> Iterator[pa.Array]:
+def _texts(paths: Sequence[Path], on_progress: Progress | None) -> Iterator[pa.Array]:
     for path in paths:
         try:
             for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=["text"]):
                 yield batch["text"]
+                if on_progress is not None:
+                    on_progress(batch.num_rows)
         except (OSError, pa.ArrowException) as error:
             raise DataError(
                 f"`{path}` must be a readable Parquet file, but reading it gave: {error}. "

@@ -13,7 +13,7 @@ from mining.corpus import CorpusView
 from mining.embed import embed_documents
 from mining.encoders import ENCODERS, Encoder
 from mining.indexes import INDEXES, Index
-from mining.miners import MINERS, CorpusFiles, Miner
+from mining.miners import MINERS, CorpusFiles, Miner, Progress
 from mining.proposals import Proposals
 from mining.recall import Recall, measure_recall
 from mining.search import Wanted
@@ -64,9 +64,9 @@ class Dense(Miner):
         plain = super().identity()
         return {**plain, "encoder": self.encoder.identity(), "index": self.index.identity()}
 
-    def prepare(self, files: CorpusFiles) -> Mapping[str, int]:
+    def prepare(self, files: CorpusFiles, on_progress: Progress | None = None) -> Mapping[str, int]:
         """Embed every document that has no vector of this encoder yet, and build the index."""
-        report = embed_documents(self._store(files), files.documents)
+        report = embed_documents(self._store(files), files.documents, on_progress)
         self._corpus(files)
         return {"documents_truncated": report.truncated} if report.truncated else {}
 
