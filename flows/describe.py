@@ -25,7 +25,6 @@ from flows.fingerprint import HOW_NOT_WHAT, generator_revision, run_fingerprint
 from flows.finished import FinalTables, Finished
 from flows.judge_records import judge_record, judge_sampling, same_or_each
 from flows.judging import concat
-from flows.miners import recall_texts
 from flows.mining_records import encoder_name, mining_record, rows_short
 from flows.outcome import StageOutcome
 from flows.pair_stages import NOT_JUDGED_BY
@@ -34,12 +33,13 @@ from flows.prompt_records import prompt_records
 from flows.relabel_records import relabel_record
 from flows.resources import held
 from flows.reviewing import review_record, reviewed_languages
+from flows.stage_facts import facts_of_counts, facts_of_miners
 from sdg.ids import fingerprint
 from sdg.schemas import (
     QUERIES,
     REQUESTS,
 )
-from sdg.shards import UNANSWERED, Counts
+from sdg.shards import Counts
 from sdg.task_entry import TaskEntry
 
 _RESULT_PACKAGES = (
@@ -252,30 +252,12 @@ def _facts(
         if shard.facts.get("truncated"):
             text = f"{shard.facts['truncated']} documents were cut at the encoder's longest input."
             facts.append(records.Fact(kind="fallback", stage="embed", text=text))
-    if finished.recall is not None:
-        for text in recall_texts(finished.recall):
-            facts.append(records.Fact(kind="fallback", stage="retrieve", text=text))
-    for source, cut in (finished.prepared.facts if finished.prepared else {}).items():
-        if cut.get("documents_truncated"):
-            text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
-            facts.append(records.Fact(kind="fallback", stage="propose", text=text))
+    facts += facts_of_miners(finished.prepared, finished.recall, "retrieve")
     short = rows_short(finished.negatives, config.mining.num_negatives)
     if short:
         text = f"{short} rows have fewer than {config.mining.num_negatives} negatives."
         facts.append(records.Fact(kind="fallback", stage="mine", text=text))
-    for stage in stages:
-        for name in (
-            "scores_failed",
-            "documents_truncated",
-            "queries_truncated",
-            "queries_with_unscored_source",
-            "pairs_unreadable",
-            "reviews_unreadable_kept",
-            UNANSWERED,
-        ):
-            if stage.counts.extra.get(name):
-                text = f"{name}: {stage.counts.extra[name]}."
-                facts.append(records.Fact(kind="fallback", stage=stage.name, text=text))
+    facts += facts_of_counts(stages)
     return facts + _not_judged(stages)
 
 

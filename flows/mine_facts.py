@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from data_cards.records import Fact
 from flows.mine_config import MineConfig
-from flows.mined import Mined, Others
-from flows.miners import recall_texts
+from flows.mined import Mined
 from flows.outcome import StageOutcome
 from flows.prompt_fallbacks import fallback_facts, judging_fallbacks
-from sdg.shards import UNANSWERED, Shard
+from flows.stage_facts import facts_of_counts, facts_of_miners
+from sdg.shards import Shard
 
 _EMBED = {
     "truncated": "documents were cut at the encoder's longest input",
@@ -26,7 +26,6 @@ _PAIRS = {
     "positive_ids_not_found": "ids of positives, beside others of their query, are not in the "
     "corpus",
 }
-_STAGES = ("documents_truncated", "queries_truncated", "pairs_unreadable", UNANSWERED)
 
 
 def facts_of(
@@ -47,7 +46,8 @@ def facts_of(
     """
     yield from fallback_facts(judging_fallbacks((), config.judge.everyone, languages))
     yield from facts_of_inputs(config, mined.pairs, mined.embedded)
-    yield from facts_of_finding(mined.others, stages)
+    yield from facts_of_miners(mined.others.prepared, mined.others.recall, "mine")
+    yield from facts_of_counts(stages)
     lengths = pc.list_value_length(negatives["negative_ids"])
     short = pc.sum(pc.less(lengths, config.mining.num_negatives)).as_py()
     if short:
@@ -77,19 +77,3 @@ def facts_of_inputs(config: MineConfig, pairs: Shard, embedded: Sequence[Shard])
     if config.vectors is None and config.vector_dtype != "float32":
         text = f"Vectors of documents are stored as {config.vector_dtype}."
         yield Fact(kind="note", stage="embed", text=text)
-
-
-def facts_of_finding(others: Others, stages: Sequence[StageOutcome]) -> Iterator[Fact]:
-    """Yield what approximate indexes miss, and which texts were cut or could not be read."""
-    if others.recall is not None:
-        for text in recall_texts(others.recall):
-            yield Fact(kind="fallback", stage="mine", text=text)
-    for source, cut in (others.prepared.facts if others.prepared is not None else {}).items():
-        if cut.get("documents_truncated"):
-            text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
-            yield Fact(kind="fallback", stage="propose", text=text)
-    for stage in stages:
-        for name in _STAGES:
-            if stage.counts.extra.get(name):
-                text = f"{name}: {stage.counts.extra[name]}."
-                yield Fact(kind="fallback", stage=stage.name, text=text)

@@ -26,14 +26,14 @@ from flows.prompt_records import prompt_hashes, prompt_records
 from flows.relabel_config import ExistingRowsConfig
 from flows.relabel_records import relabel_record
 from flows.resources import held
+from flows.stage_facts import facts_of_counts
 from flows.stage_shards import CODE_VERSIONS
 from sdg.ids import fingerprint
 from sdg.judge.policy import LEFT
 from sdg.schemas import QUERIES
-from sdg.shards import UNANSWERED, Counts, Shard
+from sdg.shards import Counts, Shard
 
 _SPEED = {"rows_per_shard", "runner"}
-_TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short", UNANSWERED)
 
 
 class Existing(NamedTuple):
@@ -143,7 +143,7 @@ def describe_relabelled(
             "facts": (
                 *source.facts,
                 *_prompt_facts(existing, finished, names),
-                *_facts(stages, names),
+                *facts_of_counts(stages, names, also=["rows_short"]),
             ),
             "files": manifest.file_records(staging),
         }
@@ -243,12 +243,3 @@ def _prompt_facts(
     scorers = config.relabel.scorers if config.relabel.enabled else ()
     facts = fallback_facts(judging_fallbacks(scorers, config.judge.everyone, languages))
     return [fact.model_copy(update={"stage": names[fact.stage]}) for fact in facts]
-
-
-def _facts(stages: Sequence[StageOutcome], names: Mapping[str, str]) -> list[records.Fact]:
-    return [
-        records.Fact(kind="fallback", stage=names[s.name], text=f"{name}: {s.counts.extra[name]}.")
-        for s in stages
-        for name in _TOLD
-        if s.counts.extra.get(name)
-    ]

@@ -28,10 +28,7 @@ from sdg import assemble
 from sdg.errors import DataError
 from sdg.llm.usage import Usage
 from sdg.schemas import GRADES, NEGATIVES, POSITIVES, QUERIES, REJECTIONS
-from sdg.shards import UNANSWERED, Shard
-
-_SPEED = {"rows_per_shard", "runner"}
-_TOLD = ("scores_failed", "documents_truncated", "pairs_unreadable", "rows_short", UNANSWERED)
+from sdg.shards import Shard
 
 
 def current_relabelled(existing: Existing, target: Path) -> RunOutcome | None:

@@ -22,12 +22,13 @@ from flows.given_records import given_encoder, given_sources
 from flows.given_tables import attributes_of
 from flows.given_vectors import vectors_identity
 from flows.mine_config import MineConfig
-from flows.mine_facts import facts_of_finding, facts_of_inputs
+from flows.mine_facts import facts_of_inputs
 from flows.miners import miners_identity
 from flows.outcome import RunOutcome, StageOutcome, outcomes_of
 from flows.publish import move_in
 from flows.resources import held
 from flows.result_directory import whole_manifest, write_numbered
+from flows.stage_facts import facts_of_counts, facts_of_miners
 from flows.stage_shards import CODE_VERSIONS, OPTIONAL_CODE_VERSIONS
 from flows.subsample_rows import (
     Subsampled,
@@ -169,7 +170,8 @@ def _describe(
             "stages": [records.stage_record(s.name, s.unit, s.counts) for s in counted],
             "facts": [
                 *facts_of_inputs(config, inputs.pairs, inputs.embedded),
-                *facts_of_finding(done.others, stages),
+                *facts_of_miners(done.others.prepared, done.others.recall, "near"),
+                *facts_of_counts(stages),
             ],
             "files": manifest.file_records(staging),
         }

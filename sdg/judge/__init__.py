@@ -69,6 +69,7 @@ class Verdict(NamedTuple):
         grade: 0 (irrelevant) to 3 (answers completely); None if the judge gives none.
         score: The judge's own number, higher is more relevant; None if it gives none.
         failure: "" or, where `is_relevant` is None, why; snake_case.
+        was_cut: The judge read the beginning of a text only.
     """
 
     query_id: str
@@ -77,6 +78,7 @@ class Verdict(NamedTuple):
     grade: int | None = None
     score: float | None = None
     failure: str = ""
+    was_cut: bool = False
 
 
 class Ask(Protocol):

@@ -76,6 +76,12 @@ class CrossEncoderJudge(ScoringJudge):
             )
         return [float(score) for score in found]
 
+    def are_cut(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Return whether the tokens of each pair exceed what the model reads."""
+        model = self._load()
+        ids = model.tokenizer([list(pair) for pair in pairs], truncation=False, verbose=False)
+        return [len(own) > model.max_seq_length for own in ids["input_ids"]]
+
     def _load(self) -> Any:  # noqa: ANN401 - the library is imported on demand
         with self._lock:
             if self._loaded is None:

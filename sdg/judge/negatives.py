@@ -289,8 +289,9 @@ def _extra(
     """Return what is counted beside rows.
 
     Of all rows: queries_judged, pairs_judged (query and candidate), queries_flagged,
-    pairs_flagged, pairs_unreadable and, by reason, unreadable_<failure>, each by the last judge of
-    a pair. Of rows that stay: negatives that left, by reason of LEFT.
+    pairs_flagged, pairs_truncated (the judge's model read a beginning only), pairs_unreadable and,
+    by reason, unreadable_<failure>, each by the last judge of a pair. Of rows that stay: negatives
+    that left, by reason of LEFT.
     """
     last = list(judged.final.values())
     flagged = [v for v in last if v.is_relevant]
@@ -303,6 +304,7 @@ def _extra(
         "pairs_judged": len(last),
         "queries_flagged": len({v.query_id for v in flagged}),
         "pairs_flagged": len(flagged),
+        "pairs_truncated": sum(v.was_cut for v in last),
         "pairs_unreadable": sum(unread.values()),
         **{f"unreadable_{reason}": count for reason, count in sorted(unread.items())},
         **{reason: left[reason] for reason in LEFT},

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from sdg.errors import BackendError, ConfigError
 from sdg.judge import JUDGES
@@ -21,13 +21,17 @@ from sdg.llm.http_pool import HttpPool, Limits
 class RerankServer(ScoringJudge):
     """Servers with the route `rerank`: {model, query, documents} -> results of index and score.
 
-    One call per query holds its positives and all its candidates. What a finished shard holds is
-    not asked again; unlike answers of LLMs, single calls are not kept in the journal.
+    One call per query holds its positives and all its candidates; where the server refuses it, its
+    halves are asked, so that one document that is too long costs its own score only. What a
+    finished shard holds is not asked again; unlike answers of LLMs, single calls are not kept in
+    the journal.
 
     Attributes:
         base_urls: One or several, each ending in the version ("http://gpu1:8000/v1").
         model: The name that the servers know it by.
         model_revision: What pins the weights, in the user's words.
+        extra_body: More fields of every call, as the server takes them: vLLM cuts what is too long
+            with `truncate_prompt_tokens: -1`, and does not say which; they decide the scores.
         api_key_env: Name of the environment variable that holds the key.
         max_in_flight: Calls at the same time; speed only, like everything below.
         timeout_seconds: Longest silence of a server before its call is tried elsewhere.
@@ -38,6 +42,7 @@ class RerankServer(ScoringJudge):
     base_urls: tuple[str, ...] = Field(min_length=1)
     model: str = Field(min_length=1)
     model_revision: str
+    extra_body: dict[str, JsonValue] = {}  # noqa: RUF012 - pydantic copies defaults
     api_key_env: str | None = None
     max_in_flight: int = Field(default=32, ge=1, le=1024)
     timeout_seconds: float = Field(default=600.0, gt=0)
@@ -46,7 +51,7 @@ class RerankServer(ScoringJudge):
 
     def identity(self) -> dict[str, Any]:
         """Return bound, model and given revision; URLs and speed are left out."""
-        kept = ("fraction", "margin", "threshold", "model", "model_revision")
+        kept = ("fraction", "margin", "threshold", "model", "model_revision", "extra_body")
         return {"name": self.name, "version": self.version, **self.model_dump(include=set(kept))}
 
     def revision(self) -> str:
@@ -92,15 +97,20 @@ class RerankServer(ScoringJudge):
         return [task.result() for task in asked]
 
     async def _ask(self, pool: HttpPool, query: str, documents: list[str]) -> list[float]:
-        body = {"model": self.model, "query": query, "documents": documents}
+        own = {"model": self.model, "query": query, "documents": documents}
+        body = {**self.extra_body, **own}
         answer = await pool.post(
             "rerank", body, query, lambda told: _read(told, len(documents)) is not None
         )
         if isinstance(answer, Unanswered) or answer.status in (401, 403, 404, 405):
             raise self._given_up(answer)
-        if answer.status != 200:
-            return [float("nan")] * len(documents)
-        return _read(answer.body, len(documents))
+        if answer.status == 200:
+            return _read(answer.body, len(documents))
+        if len(documents) == 1:
+            return [float("nan")]
+        middle = len(documents) // 2
+        halves = documents[:middle], documents[middle:]
+        return [score for half in halves for score in await self._ask(pool, query, half)]
 
     def _given_up(self, answer: Answered | Unanswered) -> BackendError:
         told = answer.detail if isinstance(answer, Unanswered) else answer.text

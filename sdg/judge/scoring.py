@@ -44,10 +44,15 @@ class ScoringJudge(Judge):
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return one score per (query, document), higher is more relevant; NaN if it has none."""
 
+    def are_cut(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Return whether of each pair only a beginning is read; the default is never."""
+        return [False] * len(pairs)
+
     def judge(self, cases: Sequence[Case], ask: Ask, seed: int) -> list[Verdict]:  # noqa: ARG002
         """Return whether each candidate's score is above its query's bound.
 
-        A candidate, or a query, whose scores are not all numbers has the failure `no_score`.
+        A candidate, or a query, whose scores are not all numbers has the failure `no_score`. A
+        verdict rests on its own pair and on the positives', so any of them may have been cut.
         """
         pairs = [
             (case.query, text)
@@ -55,6 +60,7 @@ class ScoringJudge(Judge):
             for text in (*case.positives, *(c.text for c in case.candidates))
         ]
         scores = self.scores(pairs) if pairs else []
+        cut = self.are_cut(pairs) if pairs else []
         if len(scores) != len(pairs):
             raise ContractError(
                 f"Every pair must have one score, but {len(pairs)} pairs have {len(scores)}. "
@@ -64,12 +70,13 @@ class ScoringJudge(Judge):
         at = 0
         for case in cases:
             own = scores[at : at + len(case.positives)]
+            is_bound_cut = any(cut[at : at + len(case.positives)])
             at += len(case.positives)
             bound = math.nan if any(map(math.isnan, own)) else self.bound(min(own))
             for candidate in case.candidates:
-                score = scores[at]
+                found = _verdict(case.query_id, candidate.doc_id, scores[at], bound)
+                verdicts.append(found._replace(was_cut=is_bound_cut or cut[at]))
                 at += 1
-                verdicts.append(_verdict(case.query_id, candidate.doc_id, score, bound))
         return verdicts
 
     def bound(self, positive: float) -> float:

@@ -213,6 +213,21 @@ def test_a_row_without_readable_verdict_is_rejected_with_its_failures() -> None:
     assert result.extra["unreadable_contradictory"] == 1
 
 
+class ToldOfBeginnings(Told):
+    """The same, of which it read the beginning only."""
+
+    def _one(self, query_id: str, doc_id: str) -> Verdict:
+        return super()._one(query_id, doc_id)._replace(was_cut=doc_id in ("glass", "bells"))
+
+
+def test_verdicts_on_cut_texts_are_counted_once_each() -> None:
+    rows = mined({"q1": ["glass", "herring"], "q2": ["bells", "cider"]})
+    judges = (ToldOfBeginnings(says={"glass": "yes"}), Told(says={"glass": "yes"}))
+    # The second judge saw "glass", and read all of it.
+    assert judged(rows, judges[0]).extra["pairs_truncated"] == 2
+    assert judged(rows, judges).extra["pairs_truncated"] == 1
+
+
 def test_keep_keeps_the_unread_negatives_without_a_grade_and_counts_them() -> None:
     rows = mined({"q1": ["glass", "herring", "cloth"]})
     told = Told(says={"glass": "truncated", "herring": "yes"}, graded=True)

@@ -99,6 +99,10 @@ def test_a_cross_encoder_in_a_folder_scores_pairs_like_the_library(tmp_path: Pat
     between = CrossEncoderJudge(model=judge.model, threshold=float(low + high) / 2)
     found = between.judge([CASE], Answers(), 1)
     assert [v.is_relevant for v in found] == [bool(s > low + 1e-5) for s in expected[1:]]
+    assert judge.are_cut([("orla", "bronze " * 9), ("orla", "bronze")]) == [False, False]
+    short = CrossEncoderJudge(model=judge.model, margin=0.0, max_length=8)
+    # [CLS] orla [SEP] bronze x n [SEP]
+    assert short.are_cut([("orla", "bronze " * n) for n in (4, 5)]) == [False, True]
     assert re.fullmatch("folder-sha256:[0-9a-f]{64}", judge.revision())
     assert "batch_size" not in judge.identity()
     with pytest.raises(BackendError, match="CUDA"):
@@ -106,7 +110,13 @@ def test_a_cross_encoder_in_a_folder_scores_pairs_like_the_library(tmp_path: Pat
 
 
 class _Ranks(BaseHTTPRequestHandler):
-    """Scores a document by its length; refuses a query that says so; worst order first."""
+    """Scores a document by its length, worst order first; refuses texts that say so.
+
+    Attributes:
+        asked: Bodies of all calls so far.
+    """
+
+    asked: ClassVar[list[dict[str, Any]]] = []
 
     def do_POST(self) -> None:
         size = int(self.headers["content-length"])
@@ -115,7 +125,9 @@ class _Ranks(BaseHTTPRequestHandler):
             {"index": i, "relevance_score": float(len(text))}
             for i, text in enumerate(body["documents"])
         ]
-        refuse = "refuse" in body["query"] or self.path != "/v1/rerank"
+        self.asked.append(body)
+        texts = [body["query"], *body["documents"]]
+        refuse = any("refuse" in text for text in texts) or self.path != "/v1/rerank"
         answer = json.dumps({"error": "no"} if refuse else {"results": results[::-1]}).encode()
         self.send_response(400 if refuse else 200)
         self.end_headers()
@@ -127,6 +139,7 @@ class _Ranks(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ranker() -> Iterator[str]:
+    _Ranks.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Ranks)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/v1"
@@ -142,6 +155,52 @@ def test_a_server_that_ranks_judges_by_its_scores_in_our_order(ranker: str) -> N
     assert [v.score for v in found[:3]] == lengths
     assert [v.is_relevant for v in found[:3]] == [length > 26 for length in lengths]
     assert [(v.query_id, v.failure) for v in found[3:]] == [("q2", "no_score")] * 3
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_document_that_is_refused_costs_its_own_score_only(ranker: str, place: int) -> None:
+    texts = ["a", "bb", "ccc", "dddd", "eeeee"]
+    texts[place] = "refuse " * 100
+    judge = RerankServer(base_urls=(ranker,), model="r", model_revision="1", threshold=0.0)
+    scores = judge.scores([("q", text) for text in texts])
+    assert [place for place, score in enumerate(scores) if math.isnan(score)] == [place]
+    assert [s for s in scores if not math.isnan(s)] == [len(t) for t in texts if len(t) < 9]
+    # Halves and their halves, not one call for each document of a long list.
+    assert len(_Ranks.asked) in (5, 7)
+
+
+def test_more_fields_are_sent_with_every_call_and_decide_the_verdicts(ranker: str) -> None:
+    plain = RerankServer(base_urls=(ranker,), model="r", model_revision="1", threshold=0.0)
+    cutting = plain.model_copy(update={"extra_body": {"truncate_prompt_tokens": -1, "model": "x"}})
+    cutting.scores([("q", "a"), ("r", "b")])
+    told = [(body["model"], body["truncate_prompt_tokens"]) for body in _Ranks.asked]
+    assert told == [("r", -1), ("r", -1)]
+    assert cutting.identity() != plain.identity()
+
+
+class Cutting(Fixed):
+    """Reads 12 characters."""
+
+    name: ClassVar[str] = "cutting"
+
+    def are_cut(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        return [len(text) > 12 for _, text in pairs]
+
+
+def test_a_verdict_says_whether_any_of_its_texts_was_cut() -> None:
+    case = replace(
+        CASE,
+        positives=("short",),
+        candidates=tuple(
+            own._replace(text=text)
+            for own, text in zip(CASE.candidates, ["low", "longer than that", "high"], strict=True)
+        ),
+    )
+    table = {"short": 1.0, "low": 0.1, "longer than that": 0.5, "high": 2.0, "a long positive": 1.0}
+    judge = Cutting(table=table, margin=0.0)
+    assert [v.was_cut for v in judge.judge([case], Answers(), 1)] == [False, True, False]
+    cut = replace(case, positives=("short", "a long positive"))
+    assert [v.was_cut for v in judge.judge([cut], Answers(), 1)] == [True, True, True]
 
 
 def test_a_server_that_is_not_there_is_an_error_that_names_it() -> None:
