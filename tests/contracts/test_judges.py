@@ -40,7 +40,11 @@ def _without_model(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
         def lengths(self: ScoringJudge, pairs: Sequence[tuple[str, str]]) -> list[float]:
             return [len(text) / 100 for _, text in pairs]
 
+        def uncut(self: ScoringJudge, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+            return [False for _ in pairs]
+
         monkeypatch.setattr(type(judge), "scores", lengths)
+        monkeypatch.setattr(type(judge), "are_cut", uncut)
 
 
 ANSWERS = Answers(
