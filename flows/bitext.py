@@ -9,23 +9,17 @@ from pathlib import Path
 
 from prefect import flow
 
-from data_cards import layout
 from flows import resources, tasks
 from flows.bitext_config import SIDES, BitextRunConfig, load_bitext_config
 from flows.bitext_publish import MinedBitext, current_bitext, figures_of_bitext, publish_bitext
 from flows.bitext_stages import side_space
-from flows.lock import locked
 from flows.outcome import RunOutcome
-from flows.result_directory import check_target
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
-from sdg import store
 from sdg.errors import ConfigError, DataError
 from sdg.shards import Shard
-
-# Says that a directory is ours to write into, whatever its state after a crash.
-MARK = "bitext.json"
 
 
 def run_bitext(
@@ -50,9 +44,7 @@ def mine_translations(config: BitextRunConfig, directory: Path) -> RunOutcome:
         DataError: If sentences or vectors cannot be used, or no pair is left.
         BackendError: If the encoder or the index fails for good; finished work is kept.
     """
-    check_target(directory, MARK, "bitext")
-    with locked(directory), resources.released_at_end():
-        store.write_json(directory / layout.WORK / MARK, {})
+    with opened(directory, "bitext"), resources.released_at_end():
         current = current_bitext(config, directory)
         if current is not None:
             return current

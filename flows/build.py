@@ -18,11 +18,11 @@ from flows.figures import figures_of
 from flows.fingerprint import current_outcome
 from flows.finished import Finished
 from flows.judging import Rows, judging_of, with_pool
-from flows.lock import locked
 from flows.outcome import RunOutcome
 from flows.persona_stage import persona_configs
 from flows.planning import plan_shard
 from flows.publish import publish
+from flows.result_directory import opened
 from flows.rounds import Place, ask_everything
 from flows.run import Run
 from flows.runners import task_runner
@@ -59,7 +59,7 @@ def build(config: RunConfig, directory: Path) -> RunOutcome:
         DataError: If an input cannot be used.
         BackendError: If a model or server fails for good; finished work is kept.
     """
-    with locked(directory), resources.released_at_end():
+    with opened(directory, "build"), resources.released_at_end():
         current = current_outcome(config, directory)
         if current is None:
             runner = task_runner(config.runner)

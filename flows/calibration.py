@@ -21,10 +21,10 @@ from rich.table import Table
 from flows import resources
 from flows.given_miners import open_given_index
 from flows.given_stages import open_given_corpus
-from flows.lock import locked
 from flows.mine import embedded_pairs
 from flows.mine_config import MineConfig, load_mine_config
 from flows.progress import saying
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -108,7 +108,7 @@ def calibrate_pairs(config: MineConfig, directory: Path, wish: Wish) -> Calibrat
         BackendError: If the encoder or the index fails for good.
     """
     asked = _asked(wish)
-    with locked(directory), resources.released_at_end():
+    with opened(directory, "mine"), resources.released_at_end():
         runner = task_runner(config.runner)
         space = Workspace(directory)
         sample = _sample_stages.with_options(task_runner=runner)(config, space, wish)

@@ -221,6 +221,11 @@ class RunConfig(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _judges_see_all(self) -> RunConfig:
+        check_fill(self.mining, self.judge)
+        return self
+
     def prompt_fallbacks(self) -> list[PromptFallback]:
         """Return where English instructions stand in for a missing prompt, each case once."""
         languages = {q.queries for entry in self.plan.entries for q in entry.quotas}
@@ -256,6 +261,20 @@ class RunConfig(Part):
             if any(fnmatchcase(one, glob) for one in read for glob in reviewer.tasks):
                 found.update(quota.queries for quota in entry.quotas)
         return found
+
+
+def check_fill(mining: MiningConfig, judge: JudgeConfig) -> None:
+    """Check that lists which a judge shortens are not to be filled with what it does not see.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if judge.enabled and mining.on_shortfall == "random_fill":
+        raise ValueError(
+            "`mining.on_shortfall` must be drop or keep where a judge looks at negatives, but is "
+            "random_fill instead: random documents would go unjudged. Choose one of the two, or "
+            "set `judge.enabled: false`."
+        )
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -31,6 +31,7 @@ from mining.mine import MiningConfig, mine
 from mining.proposals import Proposals
 from mining.recall import measure_recall
 from mining.retrieve import retrieve
+from sdg.errors import DataError
 from sdg.ids import fingerprint
 from sdg.shards import Counts, Outcome, Shard, finish
 
@@ -161,6 +162,7 @@ def mine_given(
             mining,
             seed=config.seed,
             extra=other_proposals(config, proposed, pairs, queries, corpus),
+            by_preference=config.judge.enabled,
         )
         return outcome_of(result)
 
@@ -169,6 +171,7 @@ def mine_given(
         identity_of(
             "mine",
             config=mining.identity(),
+            by_preference=config.judge.enabled,
             seed=config.seed,
             index=config.index.identity(),
             in_document=config.in_document,
@@ -208,8 +211,20 @@ def other_proposals(
         every = [Proposals.from_scores(table, s, queries.query_ids, corpus) for s in sources]
         found = fuse(every, corpus.id_order, config.mining.fusion)[1:]
     if config.in_document:
+        _check_chunks(corpus)
         ids = pairs.table("positives")["positive_ids"].combine_chunks()
         ends = np.cumsum(np.asarray(pc.list_value_length(ids), np.int64))
         rows = np.split(corpus.rows_of(ids.flatten().to_pylist()), ends[:-1])
         found.append(in_document_candidates(rows, corpus, config.in_document))
     return found
+
+
+def _check_chunks(corpus: CorpusView) -> None:
+    _, counts = np.unique(corpus.parent[corpus.parent >= 0], return_counts=True)
+    if counts.max(initial=0) < 2:
+        raise DataError(
+            f"`in_document` must find documents with several chunks, but each of the {len(corpus)} "
+            "rows of the corpus is a document of its own instead. Give it the columns `parent_id` "
+            "and `chunk_index`, or name yours with `corpus.parent_column` and "
+            "`corpus.chunk_index_column`; `in_document: 0` does without."
+        )

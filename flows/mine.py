@@ -13,13 +13,13 @@ from flows import resources, tasks
 from flows.figures import figures_of
 from flows.fingerprint import finished_outcome
 from flows.given_miners import DEPTH
-from flows.lock import locked
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mine_judging import judge_mined, pool_of
 from flows.mine_manifest import mine_fingerprint, publish_mined
 from flows.mined import Mined, Others
 from flows.miners import has_approximate_index
 from flows.outcome import RunOutcome
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -49,7 +49,7 @@ def mine_pairs(config: MineConfig, directory: Path) -> RunOutcome:
         DataError: If pairs, corpus or vectors cannot be used.
         BackendError: If the encoder or the index fails for good; finished work is kept.
     """
-    with locked(directory), resources.released_at_end():
+    with opened(directory, "mine"), resources.released_at_end():
         current = finished_outcome(directory, lambda: mine_fingerprint(config))
         if current is not None:
             return current

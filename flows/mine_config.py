@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from data_cards.publication import Publication
-from flows.config import AnyEncoder, AnyEngine, AnyIndex, RunnerConfig
+from flows.config import AnyEncoder, AnyEngine, AnyIndex, RunnerConfig, check_fill
 from flows.mining_presets import expand_preset
 from flows.settings import parse_settings, read_settings
 from mining.mine import MiningConfig
@@ -145,6 +145,11 @@ class MineConfig(CorpusSettings):
                     f"not (listed: {known}). Add it there, correct the name, or judge nothing with "
                     "`judge.enabled: false`."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _judges_see_all(self) -> MineConfig:
+        check_fill(self.mining, self.judge)
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from mining.select import STRATEGIES, SelectionConfig
 from sdg.errors import ConfigError, UnknownNameError
 
 FOLDER = Path(__file__).parent / "presets" / "mining"
@@ -65,8 +66,18 @@ def expand_preset(values: Mapping[str, Any], section: str = "mining") -> dict[st
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return both mappings as one, key by key at every depth; `above` wins."""
+    below = _fitting(below, above)
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
             merged[key] = _laid_over(below[key], above[key])
     return merged
+
+
+def _fitting(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what of a selection stays under another strategy: the settings that it has, too."""
+    name = str(above.get(STRATEGIES.key))
+    if name not in STRATEGIES or below.get(STRATEGIES.key) in (None, name):
+        return below
+    known = {*STRATEGIES[name].model_fields, *SelectionConfig.model_fields}
+    return {key: value for key, value in below.items() if key in known}

@@ -181,6 +181,7 @@ def mine_shard(
             config.mining,
             seed=config.seed,
             extra=_other_proposals(config, proposed, queries, corpus),
+            by_preference=config.judge.enabled,
         )
         return outcome_of(result)
 
@@ -189,6 +190,7 @@ def mine_shard(
         identity_of(
             "mine",
             config=config.mining.identity(),
+            by_preference=config.judge.enabled,
             seed=config.seed,
             index=config.index.identity(),
             proposed="" if proposed is None else proposed.digest,

@@ -17,11 +17,11 @@ from flows.build import RUNS, prepare_corpus, run_stages
 from flows.config import RunConfig, load_config
 from flows.estimate import Estimate, estimate_run
 from flows.finished import Finished
-from flows.lock import locked
 from flows.outcome import StageOutcome
 from flows.persona_stage import persona_configs
 from flows.planning import limited, plan_shard
 from flows.rates import GivenRates, rates_of
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.workspace import Workspace
@@ -92,7 +92,7 @@ def plan_run(
         read_personas(own)
     given = GivenRates.parse(written, read, config.generators)
     space = Workspace(out or RUNS / config.name)
-    with locked(space.directory), resources.released_at_end():
+    with opened(space.directory, "build"), resources.released_at_end():
         return _plan.with_options(task_runner=task_runner(config.runner))(config, space, given)
 
 
@@ -106,7 +106,7 @@ def preview_rows(
     config = load_config(config_path, overrides)
     small = limited(config, count)
     space = Workspace(out or RUNS / config.name, run="preview")
-    with locked(space.directory), resources.released_at_end():
+    with opened(space.directory, "build"), resources.released_at_end():
         shutil.rmtree(space.work / space.run, ignore_errors=True)
         return _preview.with_options(task_runner=task_runner(config.runner))(small, space, count)
 

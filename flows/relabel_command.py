@@ -17,25 +17,20 @@ from flows import corpus_stages, published, resources, stage_shards, tasks
 from flows.decontamination import QUERY_STAGE
 from flows.figures import cost_figures
 from flows.judging import Judging, Rows
-from flows.lock import locked
 from flows.outcome import RunOutcome
 from flows.relabel_config import ExistingRowsConfig
 from flows.relabel_manifest import Existing, FinishedRows
 from flows.relabel_publish import current_relabelled, figures_of_relabelled, publish_relabelled
-from flows.result_directory import check_target
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.settings import parse_settings, read_settings
 from flows.workspace import Workspace
-from sdg import store
 from sdg.decontaminate import NGRAM_WORDS
 from sdg.errors import ConfigError
 from sdg.judge.negatives import Wanted
 from sdg.llm.ledger import cost_of
 from sdg.shards import Counts, Outcome, Shard, finish
-
-# Says that a directory is ours to write into, whatever its state after a crash.
-MARK = "relabel.json"
 
 
 class _Read(NamedTuple):
@@ -66,8 +61,7 @@ def relabel_data_set(
     target = out or directory.with_name(f"{directory.resolve().name}-relabelled")
     manifest = published.open_published(directory)
     _check_target(directory, target)
-    with locked(target), resources.released_at_end():
-        store.write_json(target / layout.WORK / MARK, {"source": manifest.fingerprint})
+    with opened(target, "relabel"), resources.released_at_end():
         existing = Existing(directory, manifest, _settled(config, manifest))
         current = current_relabelled(existing, target)
         if current is not None:
@@ -158,7 +152,6 @@ def _check_target(directory: Path, target: Path) -> None:
             f"`--out` must be apart from the data set that is read, but is {target} for "
             f"{directory}. Give another directory: the old one is not changed."
         )
-    check_target(target, MARK, "relabel")
 
 
 def _read(existing: Existing, space: Workspace) -> _Read:

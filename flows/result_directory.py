@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from data_cards import layout
 from data_cards.manifest import file_records
 from data_cards.records import FileRecord
+from flows.lock import locked
 from sdg import store
 from sdg.errors import ConfigError, DataError
 
@@ -29,29 +31,60 @@ class Described(Protocol):
 
 M = TypeVar("M", bound=Described)
 
+_OWNER = "owner.json"
+# What a command may write over, and delete.
+_WRITTEN = {*layout.PUBLISHED_FOLDERS, *layout.DESCRIPTIONS, layout.MANIFEST}
+# Data sets of all commands have one kind of manifest; what was configured tells them apart.
+_KEYS = {"relabel": {"source", "relabel"}, "mine": {"pairs"}, "build": {"sources"}}
 
-def check_target(target: Path, mark: str, command: str) -> None:
-    """Check that a command may write into `target`, before it does.
+
+@contextmanager
+def opened(directory: Path, command: str) -> Iterator[None]:
+    """Hold the directory of a result for one run of a command while the block runs.
 
     Args:
-        target: Absent, empty, or left by the same command.
-        mark: Name of the file in DIR/.work that says that the directory is the command's, whatever
-            its state after a crash.
-        command: For the message.
+        directory: Absent, without anything that the command writes, or left by the same command.
+        command: "build", "mine", "relabel", "bitext" or "subsample".
 
     Raises:
-        ConfigError: If the directory holds something else.
+        ConfigError: If the directory holds something else, or another run is at work in it.
     """
-    work = target / layout.WORK
-    if not target.is_dir() or (work / mark).is_file():
+    _check_owner(directory, command)
+    with locked(directory):
+        # Says whose the directory is, whatever its state after a crash.
+        store.write_json(directory / layout.WORK / _OWNER, {"command": command})
+        yield
+
+
+def _check_owner(directory: Path, command: str) -> None:
+    if not directory.is_dir():
         return
-    names = {path.name for path in target.iterdir()} - {layout.WORK}
-    own = {path.name for path in work.iterdir()} if work.is_dir() else set()
-    if names or own - {"lock"}:
-        raise ConfigError(
-            f"`--out` must be empty, new, or from an earlier `pairmill {command}`, but {target} "
-            f"holds {sorted(names | own)[:5]}. Give another directory."
-        )
+    owner = directory / layout.WORK / _OWNER
+    if owner.is_file():
+        found = store.read_json(owner)["command"]
+    else:
+        # What is published goes on without its working files.
+        found = _writer_of(directory / layout.MANIFEST)
+    names = {path.name for path in directory.iterdir()}
+    if found == command or (not found and not names & _WRITTEN):
+        return
+    holds = f"what `pairmill {found}` wrote" if found else str(sorted(names & _WRITTEN))
+    raise ConfigError(
+        f"`--out` must be new, or from an earlier `pairmill {command}`, but {directory} holds "
+        f"{holds}. Give another directory: nothing in it was changed."
+    )
+
+
+def _writer_of(manifest: Path) -> str:
+    """Return the command that a manifest is from, "" if there is none."""
+    if not manifest.is_file():
+        return ""
+    try:
+        found = store.read_json(manifest)
+        kind, config = found.get("kind", ""), found["config"]
+        return str(kind or next((name for name, keys in _KEYS.items() if keys <= set(config)), ""))
+    except (DataError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 def write_numbered(folder: Path, name: str, tables: Iterable[pa.Table]) -> None:

@@ -27,7 +27,7 @@ CODE_VERSIONS = {
     "miners": 1,
     "propose": 1,
     "recall": 1,
-    "mine": 2,
+    "mine": 3,
     "given_corpus": 1,
     "given_pairs": 1,
     "embed_queries": 1,

@@ -14,16 +14,14 @@ import numpy as np
 import pyarrow.compute as pc
 from prefect import flow
 
-from data_cards import layout
 from flows import resources, tasks
 from flows.given_stages import open_given_corpus
-from flows.lock import locked
 from flows.mine import EmbeddedPairs, embedded_pairs, prepared_others
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mined import Others
 from flows.outcome import RunOutcome
 from flows.progress import saying
-from flows.result_directory import check_target
+from flows.result_directory import opened
 from flows.run import Run
 from flows.runners import task_runner
 from flows.subsample_publish import (
@@ -36,12 +34,8 @@ from flows.subsample_rows import ADDED_COLUMNS, Subsampled
 from flows.subsample_stages import near_of_all
 from flows.workspace import Workspace
 from mining.subsample import Rows, subsample_corpus
-from sdg import store
 from sdg.errors import ConfigError
 from sdg.shards import Shard
-
-# Says that a directory is ours to write into, whatever its state after a crash.
-MARK = "subsample.json"
 
 
 def run_subsample(
@@ -71,12 +65,10 @@ def subsample_pairs(config: MineConfig, directory: Path, limits: Limits) -> RunO
         BackendError: If the encoder or the index fails for good; finished work is kept.
     """
     _check(config)
-    check_target(directory, MARK, "subsample")
     miners = (m.model_copy(update={"top_k": limits.top_n}) for m in config.mining.miners)
     mining = config.mining.model_copy(update={"miners": tuple(miners)})
     config = config.model_copy(update={"mining": mining})
-    with locked(directory), resources.released_at_end():
-        store.write_json(directory / layout.WORK / MARK, {})
+    with opened(directory, "subsample"), resources.released_at_end():
         current = current_subsample(config, limits, directory)
         if current is not None:
             return current

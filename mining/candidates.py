@@ -2,7 +2,8 @@
 
 The bounds are known before the search, so its k is little more than what is needed. Queries whose
 candidates fall to the other rules are searched again four times as deep, up to the whole corpus: a
-query is short only if the corpus has no more.
+query has too few survivors only if the corpus has no more. What other miners propose comes on top,
+and spares nobody a deeper search: one more miner makes no row easier.
 """
 
 from __future__ import annotations
@@ -65,13 +66,15 @@ class Judged:
     """What became of the candidates of Q queries; filled in as they are searched.
 
     Attributes:
-        rows: (Q, S) rows of the first S survivors by score, then id; -1 is padding.
+        rows: (Q, S) rows of survivors by score, then id: as many of the search as were asked for,
+            and all of other proposals; -1 is padding.
         scores: (Q, S) float32; NaN is padding.
         ranks: (Q, S) among the documents that were searched, by whoever proposed it; -1 is padding.
         miners: (Q, S) int16: 0 is the search, i the i-th list of other proposals, from 1.
         dropped: (R, Q) by rule.
         depth: (Q,) documents looked at: dropped, or surviving.
-        survivors: (Q,) candidates no rule dropped, also beyond S.
+        survivors: (Q,) candidates no rule dropped, also those that are not among `rows`.
+        searched: (Q,) of them, those that the search found.
         docs_above: (Q,) documents that score more than the anchor.
     """
 
@@ -84,6 +87,7 @@ class Judged:
         self.dropped = np.zeros((num_rules, num_queries), np.int64)
         self.depth = np.zeros(num_queries, np.int64)
         self.survivors = np.zeros(num_queries, np.int64)
+        self.searched = np.zeros(num_queries, np.int64)
         self.docs_above = np.zeros(num_queries, np.int64)
 
     def append(self, rows: Rows, scores: Floats, miner: int) -> None:
@@ -123,11 +127,11 @@ class CandidateSearch:
         """Return the first survivors of every query, as many if the corpus has them."""
         width = num_survivors + sum(e.rows.shape[1] for e in self.extra)
         judged = Judged(len(self.anchors), width, len(self.rules))
-        for part, numbers in self._parts():
+        for part, numbers in self.parts():
             self._until_filled(part, numbers, num_survivors, judged)
         return judged
 
-    def _parts(self) -> Iterator[tuple[CorpusView, Rows]]:
+    def parts(self) -> Iterator[tuple[CorpusView, Rows]]:
         """Yield pairs: what is searched, and the numbers of the queries it is searched for."""
         asked = Asked(self.languages, self.known.all_offsets, self.known.all_rows)
         scopes = [scope for rule in self.rules for scope in rule.scopes(self.corpus, asked)]
@@ -154,10 +158,11 @@ class CandidateSearch:
             for start in range(0, len(waiting), step):
                 asked = waiting[start : start + step]
                 found = self._search(part, asked, k)
-                is_short.append(self._judge(part, asked, found, known_above[asked], judged))
+                above = known_above[asked]
+                is_short.append(self._judge(part, asked, found, above, num_survivors, judged))
             if k >= len(part):
                 return
-            still = np.concatenate(is_short) & (judged.survivors[waiting] < num_survivors)
+            still = np.concatenate(is_short) & (judged.searched[waiting] < num_survivors)
             waiting = waiting[still]
             k = min(k * _DEEPER, len(part))
 
@@ -175,6 +180,7 @@ class CandidateSearch:
         numbers: Rows,
         found: Found,
         known_above: Rows,
+        num_survivors: int,
         judged: Judged,
     ) -> npt.NDArray[np.bool_]:
         """Apply the rules and note what is left; return (Q,) whether a deeper search could help."""
@@ -204,7 +210,7 @@ class CandidateSearch:
         # An approximate index may not have seen all that is known.
         self._count_above(numbers, above, np.minimum(known_above, above), judged)
         self._apply(numbers, block, candidates.miners, judged)
-        self._note(numbers, block, candidates.miners, judged)
+        self._note(numbers, block, candidates, num_survivors, judged)
         return may_be_more
 
     def _count_above(self, numbers: Rows, above: Rows, of_known: Rows, judged: Judged) -> None:
@@ -264,8 +270,8 @@ class CandidateSearch:
         """
         everyone = np.arange(len(self.anchors))
         nothing = np.full(rows.shape, np.nan, np.float32)
-        no_miner = np.zeros(rows.shape, np.int16)
-        block = self._block(everyone, Candidates(rows, nothing, np.full_like(rows, -1), no_miner))
+        none = np.zeros(len(everyone), np.int64)
+        block = self._block(everyone, Candidates.searched(rows, nothing, none))
         dropped = np.zeros(len(everyone), np.int64)
         for rule in self.rules:
             if not isinstance(rule, skipped):
@@ -276,18 +282,29 @@ class CandidateSearch:
         self,
         numbers: Rows,
         block: CandidateBlock,
-        miners: npt.NDArray[np.int16],
+        candidates: Candidates,
+        num_survivors: int,
         judged: Judged,
     ) -> None:
+        noted, ranks, miners = block.alive, block.ranks, candidates.miners
+        judged.survivors[numbers] = noted.sum(axis=1)
+        judged.searched[numbers] = judged.survivors[numbers]
+        if self.extra:
+            # The search's own would push out all that score lower: whatever another one found.
+            searched = noted & (miners == 0)
+            judged.searched[numbers] = searched.sum(axis=1)
+            spare = searched & (np.cumsum(searched, axis=1) > num_survivors)
+            # How far the search looked says nothing of who found what it has to spare.
+            ranks = np.where(spare, candidates.other_ranks, ranks)
+            miners = np.where(spare, candidates.others, miners)
+            noted = noted & ~(spare & (miners == 0))
         places = np.empty((len(numbers), judged.rows.shape[1]), np.int64)
-        survivors = np.empty(len(numbers), np.int64)
-        kernels.first_alive(block.alive, places, survivors)
-        judged.survivors[numbers] = survivors
+        kernels.first_alive(noted, places, np.empty(len(numbers), np.int64))
         is_padding = places < 0
         for column, values, padding in (
             (judged.rows, block.rows, -1),
             (judged.scores, block.scores, np.nan),
-            (judged.ranks, block.ranks, -1),
+            (judged.ranks, ranks, -1),
             (judged.miners, miners, 0),
         ):
             taken = np.take_along_axis(values, np.maximum(places, 0), axis=1)

@@ -22,12 +22,17 @@ class Candidates(NamedTuple):
         scores: (Q, K) float32; NaN is padding.
         ranks: (Q, K) by whoever proposed it; -1 is padding.
         miners: (Q, K) int16: 0 is the search, i the i-th list of proposals, from 1.
+        others: (Q, K) int16: the first list of proposals that has a document of the search, too; 0
+            if none has.
+        other_ranks: (Q, K) by that miner.
     """
 
     rows: Rows
     scores: Floats
     ranks: Rows
     miners: npt.NDArray[np.int16]
+    others: npt.NDArray[np.int16]
+    other_ranks: Rows
 
     @classmethod
     def searched(cls, rows: Rows, scores: Floats, above_upper: Rows) -> Candidates:
@@ -39,8 +44,9 @@ class Candidates(NamedTuple):
             above_upper: (Q,) documents above the bound; they come before the first.
         """
         ranks = above_upper[:, None] + np.arange(rows.shape[1])
-        miners = np.zeros(rows.shape, np.int16)
-        return cls(rows, scores, np.where(rows < 0, -1, ranks), miners)
+        nobody = np.zeros(rows.shape, np.int16)
+        none = np.full(rows.shape, -1, np.int64)
+        return cls(rows, scores, np.where(rows < 0, -1, ranks), nobody, nobody.copy(), none)
 
 
 def join_proposals(
@@ -75,18 +81,28 @@ def join_proposals(
         rows = proposed.rows[places]
         ranks = np.where(rows < 0, -1, np.arange(rows.shape[1]))
         if not proposed.exempt:
+            _claim(lists[0], rows, number)
             for earlier in lists:
-                rows[kernels.is_among(rows, earlier.rows)] = -1
+                rows[kernels.places_among(rows, earlier.rows) >= 0] = -1
         scores = _scores(rows, vectors, corpus)
         is_above = scores > upper[:, None]
         if proposed.exempt:
             for earlier in lists:
-                earlier.rows[kernels.is_among(earlier.rows, rows)] = -1
+                earlier.rows[kernels.places_among(earlier.rows, rows) >= 0] = -1
             uncounted += is_above.sum(axis=1)
         else:
             rows[is_above] = -1
-        lists.append(Candidates(rows, scores, ranks, np.full(rows.shape, number, np.int16)))
+        own = np.full(rows.shape, number, np.int16)
+        lists.append(Candidates(rows, scores, ranks, own, np.zeros_like(own), ranks))
     return _by_score(Candidates(*map(np.hstack, zip(*lists, strict=True))), corpus), uncounted
+
+
+def _claim(searched: Candidates, rows: Rows, number: int) -> None:
+    """Note which documents of the search this miner proposes, too, unless another one did."""
+    places = kernels.places_among(searched.rows, rows)
+    new = (places >= 0) & (searched.others == 0)
+    searched.others[new] = number
+    searched.other_ranks[new] = places[new]
 
 
 def _scores(rows: Rows, vectors: Floats, corpus: CorpusView) -> Floats:
@@ -105,4 +121,6 @@ def _by_score(candidates: Candidates, corpus: CorpusView) -> Candidates:
         np.take_along_axis(scores, order, axis=1),
         np.take_along_axis(np.where(rows < 0, -1, candidates.ranks), order, axis=1),
         np.take_along_axis(candidates.miners, order, axis=1),
+        np.take_along_axis(candidates.others, order, axis=1),
+        np.take_along_axis(candidates.other_ranks, order, axis=1),
     )

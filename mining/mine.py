@@ -133,7 +133,7 @@ class MiningConfig(Part):
         }
 
 
-def mine(
+def mine(  # noqa: PLR0913 - what a query's negatives depend on
     queries: EmbeddedQueries,
     positives: pa.Table,
     corpus: CorpusView,
@@ -142,6 +142,7 @@ def mine(
     *,
     seed: int,
     extra: Sequence[Proposals] = (),
+    by_preference: bool = False,
 ) -> StageResult:
     """Return the hard negatives of every query.
 
@@ -154,9 +155,11 @@ def mine(
         seed: The run's seed.
         extra: Candidates of other miners. They are scored by this corpus's encoder, so the bounds
             hold for them too.
+        by_preference: For a pool of which the first that stand a judge are taken: negatives in the
+            order in which the strategy prefers them.
 
     Returns:
-        kept: NEGATIVES in the order of `positives`; negatives by score descending.
+        kept: NEGATIVES in the order of `positives`; negatives by score descending, or as preferred.
         rejected: Reasons `too_few_negatives` (detail: how many there were) and `weak_positive`
             (detail: documents above it).
         rows_in: Rows of `positives`.
@@ -180,7 +183,9 @@ def mine(
         positives["query_id"].to_pylist(),
         corpus,
     )
-    chosen = select(survivors, config.num_negatives, config.selection, seed)
+    chosen = select(
+        survivors, config.num_negatives, config.selection, seed, by_preference=by_preference
+    )
     sources = [f"dense:{corpus.vectors.encoder.name}", *(e.source for e in extra)]
     if config.on_shortfall == "random_fill":
         chosen = fill_at_random(search, judged, chosen, survivors.query_ids, seed)
@@ -209,7 +214,7 @@ def _result(
     details = [
         f"{judged.docs_above[n]} documents above it, {config.max_above} allowed"
         if is_weak[n]
-        else f"{judged.survivors[n]} of {config.num_negatives}"
+        else f"{num_chosen[n]} of {config.num_negatives}, {judged.survivors[n]} candidates survived"
         for n in stopped
     ]
     rejected = reject_rows(

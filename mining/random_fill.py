@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mining.candidates import CandidateSearch, Judged
+from mining.corpus import CorpusView
+from mining.corpus_part import CorpusPart
 from mining.filters import CodeRule, Filter, ScoreRule
 from mining.filters.known_positive import KnownPositive
 from mining.filters.rank_window import RankWindow
 from mining.search import pair_scores
-from mining.shortfall import Forbidden, RandomNegatives, draw_random_negatives
+from mining.shortfall import Forbidden, PairScores, RandomNegatives, draw_random_negatives
 
 Rows = npt.NDArray[np.int64]
 
@@ -38,6 +40,8 @@ def fill_at_random(
     drawn = _draw(search, judged, chosen, query_ids, seed)
     first = judged.rows.shape[1]
     judged.append(drawn.rows, drawn.scores, len(search.extra) + 1)
+    # What is taken was looked at; what was drawn and refused is no candidate.
+    judged.depth += (drawn.rows >= 0).sum(axis=1)
     places = np.where(drawn.rows < 0, -1, first + np.arange(drawn.rows.shape[1]))
     together = np.hstack([chosen, places])
     scores = np.take_along_axis(judged.scores, np.maximum(together, 0), axis=1)
@@ -61,11 +65,11 @@ def _draw(
     def scores_of(places: Rows, rows: Rows) -> npt.NDArray[np.float32]:
         return pair_scores(search.vectors, corpus, places, rows)
 
+    # Drawn from what the query is searched in: a language's own documents may be few.
+    parts = list(search.parts())
     for _ in range(_MAX_ROUNDS):
         forbidden = Forbidden(known, seen, codes, search.bounds.upper)
-        drawn = draw_random_negatives(
-            missing, query_ids, forbidden, corpus.id_order, scores_of, seed
-        )
+        drawn = _one_round(search, parts, missing, query_ids, forbidden, scores_of, seed)
         if not (drawn.rows >= 0).any():
             break
         passes = search.passes(drawn.rows, _NOT_ASKED)
@@ -79,3 +83,42 @@ def _draw(
     rows = np.hstack([one.rows for one in kept])
     scores = np.where(rows < 0, np.nan, np.hstack([one.scores for one in kept]))
     return RandomNegatives(rows, scores.astype(np.float32), kept[-1].draws)
+
+
+def _one_round(
+    search: CandidateSearch,
+    parts: Sequence[tuple[CorpusView, Rows]],
+    missing: Rows,
+    query_ids: Sequence[str],
+    forbidden: Forbidden,
+    scores_of: PairScores,
+    seed: int,
+) -> RandomNegatives:
+    """Return a document for each that is missing, part by part of the corpus."""
+    shape = len(missing), int(missing.max(initial=0))
+    rows, scores = np.full(shape, -1, np.int64), np.full(shape, np.nan, np.float32)
+    draws = np.zeros(len(missing), np.int64)
+    for part, numbers in parts:
+        own = Forbidden(
+            [forbidden.positive_rows[number] for number in numbers.tolist()],
+            forbidden.chosen_rows[numbers],
+            forbidden.codes,
+            forbidden.upper[numbers],
+            part.rows if isinstance(part, CorpusPart) else None,
+        )
+
+        def of_part(places: Rows, found: Rows, numbers: Rows = numbers) -> npt.NDArray[np.float32]:
+            return scores_of(numbers[places], found)
+
+        drawn = draw_random_negatives(
+            missing[numbers],
+            [query_ids[number] for number in numbers.tolist()],
+            own,
+            search.corpus.id_order,
+            of_part,
+            seed,
+        )
+        width = drawn.rows.shape[1]
+        rows[numbers, :width], scores[numbers, :width] = drawn.rows, drawn.scores
+        draws[numbers] = drawn.draws
+    return RandomNegatives(rows, scores, draws)

@@ -1,8 +1,9 @@
 """What becomes of a query with fewer negatives than asked for.
 
 `drop` rejects it (Arctic), `keep` keeps the short list (NeMo), `random_fill` adds random documents
-of the corpus (KaLM, FlagEmbedding) and rejects it only if there are none. Random negatives are easy
-ones, so they are always told apart: their source is `random`, and how many there are is counted.
+of the corpus (KaLM, FlagEmbedding) and rejects it if not enough of those it tries are allowed.
+Random negatives are easy ones, so they are always told apart: their source is `random`, and how
+many there are is counted.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ class Forbidden:
         codes: (N,) codes of documents, one array per rule on codes (entity, group, parent): a
             document that shares a code with a positive is refused; negative codes equal nothing.
         upper: (Q,) highest score allowed; infinity where there is no bound.
+        among: (M,) rows outside of which everything is refused; None: nothing is.
     """
 
     positive_rows: Sequence[Rows]
     chosen_rows: Rows
     codes: Sequence[npt.NDArray[np.integer]]
     upper: Floats
+    among: Rows | None = None
 
 
 class RandomNegatives(NamedTuple):
@@ -73,7 +76,8 @@ def draw_random_negatives(
     """Return random documents for the queries that miss negatives.
 
     Each query goes through a random order of the whole corpus, its own, and takes the first
-    documents that are not forbidden. It depends on the query, the seed and the corpus only.
+    documents that are not forbidden. It depends on the query, the seed and the documents it is
+    drawn from only.
 
     Args:
         missing: (Q,) how many each query misses; 0 and less: none.
@@ -95,17 +99,21 @@ def draw_random_negatives(
         )
     lists = _Lists.empty(np.maximum(missing, 0))
     seeds = seeds_of(seed, "random_fill", query_ids)
-    tries = min(max_draws, len(id_order))
+    among = forbidden.among
+    size = len(id_order) if among is None else len(among)
+    tries = min(max_draws, size)
     first, step = 0, 2 * max(1, lists.rows.shape[1])
     waiting = lists.waiting()
     while first < tries and len(waiting):
         last = min(first + step, tries)
-        drawn = shuffled_at(seeds[waiting], np.arange(first, last), len(id_order))
+        drawn = shuffled_at(seeds[waiting], np.arange(first, last), size)
+        if among is not None:
+            drawn = among[drawn]
         lists.add(waiting, drawn, *_judge(waiting, drawn, forbidden, pair_scores), first)
         waiting = lists.waiting()
         first, step = last, 2 * step
     lists.draws[waiting] = tries
-    if not len(id_order):
+    if not size:
         return RandomNegatives(lists.rows, lists.scores, lists.draws)
     order = np.lexsort((id_order[lists.rows], -lists.scores, lists.rows < 0), axis=1)
     return RandomNegatives(

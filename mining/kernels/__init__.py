@@ -16,8 +16,8 @@ from mining.kernels.scan import scan_tile
 from mining.kernels.scores import exact_block, exact_pairs, exact_score
 from mining.kernels.verdicts import (
     first_alive,
-    is_among,
     mark_shared,
+    places_among,
     settle,
     settle_bounds,
     settle_rows,
@@ -37,10 +37,10 @@ __all__ = [
     "first_alive",
     "group",
     "has_vnni",
-    "is_among",
     "mark",
     "mark_shared",
     "pack",
+    "places_among",
     "quantise",
     "scan_tile",
     "settle",
@@ -75,7 +75,7 @@ def compile_ahead() -> None:
     settle_shared(places, np.zeros(1, np.int32), rows, offsets, mask, dropped)
     settle_rows(places, rows, offsets, mask, dropped)
     first_alive(mask, places, dropped)
-    is_among(places, places)
+    places_among(places, places)
 
 
 def _compile_fused() -> None:

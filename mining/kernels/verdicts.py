@@ -154,15 +154,15 @@ def first_alive(alive: npt.NDArray[np.bool_], places: Rows, counts: Rows) -> Non
 
 
 @compiled
-def is_among(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
-    """Return (Q, K) where a row is among the (Q, J) other rows of its query; -1 is never."""
-    out = np.zeros(rows.shape, np.bool_)
+def places_among(rows: Rows, others: Rows) -> Rows:
+    """Return (Q, K) first place of a row among the (Q, J) other rows of its query; -1: none."""
+    out = np.full(rows.shape, -1, np.int64)
     for q in range(rows.shape[0]):
         for k in range(rows.shape[1]):
             if rows[q, k] < 0:
                 continue
             for j in range(others.shape[1]):
                 if others[q, j] == rows[q, k]:
-                    out[q, k] = True
+                    out[q, k] = j
                     break
     return out

@@ -133,7 +133,14 @@ class SelectionConfig(Part):
         return max(needed, self.diverse.survivors_needed(num_negatives)) if self.diverse else needed
 
 
-def select(survivors: Survivors, num_negatives: int, config: SelectionConfig, seed: int) -> Places:
+def select(
+    survivors: Survivors,
+    num_negatives: int,
+    config: SelectionConfig,
+    seed: int,
+    *,
+    by_preference: bool = False,
+) -> Places:
     """Return the places of the chosen survivors.
 
     Args:
@@ -141,6 +148,7 @@ def select(survivors: Survivors, num_negatives: int, config: SelectionConfig, se
         num_negatives: At most this many, at least 1.
         config: Strategy.
         seed: The run's seed. A query's draw depends on it, the query's id and its survivors.
+        by_preference: Give them in the strategy's order, not hardest first.
 
     Returns:
         (Q, num_negatives) places in S, ascending, so hardest first; -1 is padding at the end, where
@@ -151,7 +159,8 @@ def select(survivors: Survivors, num_negatives: int, config: SelectionConfig, se
         preferred = config.diverse.choose(
             preferred, survivors.rows, survivors.corpus, num_negatives
         )
-    return _ascending(preferred[:, :num_negatives], num_negatives, survivors.rows.shape[1])
+    chosen = _padded(preferred[:, :num_negatives], num_negatives)
+    return chosen if by_preference else _ascending(chosen, survivors.rows.shape[1])
 
 
 def _preferred(survivors: Survivors, num_negatives: int, strategy: Strategy, seed: int) -> Places:
@@ -162,10 +171,12 @@ def _preferred(survivors: Survivors, num_negatives: int, strategy: Strategy, see
     return np.where(places < survivors.counts()[:, None], order, -1)
 
 
-def _ascending(chosen: Places, num_negatives: int, last: int) -> Places:
+def _padded(chosen: Places, num_negatives: int) -> Places:
+    missing = num_negatives - chosen.shape[1]
+    return np.pad(chosen, ((0, 0), (0, max(0, missing))), constant_values=-1)
+
+
+def _ascending(chosen: Places, last: int) -> Places:
     ordered = np.sort(np.where(chosen < 0, last, chosen), axis=1)
     ordered[ordered == last] = -1
-    missing = num_negatives - ordered.shape[1]
-    if missing <= 0:
-        return ordered
-    return np.pad(ordered, ((0, 0), (0, missing)), constant_values=-1)
+    return ordered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,12 @@ class Stratified(Strategy):
 
     Attributes:
         by: "rank": the `sample_from` hardest, cut into `strata` equal runs from hard to easy, each
-            drawn from uniformly. "miner": one stratum per miner, each giving its hardest.
+            drawn from uniformly. "miner": one stratum per miner, each giving its hardest, also
+            behind the `sample_from` hardest of all: those are the search's own.
         strata: Number of runs; none stands for `num_negatives`, one negative from each (own).
     """
 
+    version: ClassVar[int] = 2
     by: Literal["rank", "miner"] = "rank"
     strata: int | None = Field(default=None, ge=1)
 
@@ -31,11 +33,12 @@ class Stratified(Strategy):
         self, survivors: Survivors, num_negatives: int, seed: int
     ) -> npt.NDArray[np.float64]:
         """Return keys by turn, then by stratum."""
-        outside = self.outside_pool(survivors, num_negatives) | (survivors.rows < 0)
+        is_padding = survivors.rows < 0
         if self.by == "miner":
             # Within a turn equal keys: the hardest of all miners goes first.
-            turns = _turns(survivors.miners.astype(np.int64), outside)
-            return np.where(outside, np.inf, turns.astype(np.float64))
+            turns = _turns(survivors.miners.astype(np.int64), is_padding)
+            return np.where(is_padding, np.inf, turns.astype(np.float64))
+        outside = self.outside_pool(survivors, num_negatives) | is_padding
         strata = self._strata(survivors, num_negatives)
         seeds = seeds_of(seed, "negatives", survivors.query_ids)
         drawn = np.where(outside, np.inf, uniforms(seeds, outside.shape[1]))

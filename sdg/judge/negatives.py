@@ -29,6 +29,8 @@ from sdg.schemas import (
 )
 
 STAGE = "judge"
+# Sources of negatives that mining did not choose.
+_NOT_MINED = ("generated:", "relabel:")
 _LISTS = ("negative_ids", "negative_scores", "negative_ranks", "negative_sources")
 
 
@@ -251,6 +253,7 @@ def _applied(
     """Return the row's NEGATIVES and POSITIVES after the decision."""
     own = row.negative
     stays = [place for place, fate in enumerate(decision.fates) if not fate][:num_negatives]
+    stays = _hardest_first(own, stays)
     new = [place for place, fate in enumerate(decision.fates) if fate == BECAME_POSITIVE]
     added = [own["negative_ids"][place] for place in new]
     scores = [
@@ -271,6 +274,20 @@ def _applied(
     }
     positive = {**row.positive, "positive_ids": [*row.positive["positive_ids"], *added]}
     return negative, positive
+
+
+def _hardest_first(negative: Mapping[str, Any], places: Sequence[int]) -> list[int]:
+    """Return places with those of mined negatives by score, descending; others stay where they are.
+
+    The pool has the order in which the strategy prefers its negatives, so that the first that stay
+    are its choice; a finished row has them hardest first.
+    """
+    sources, scores = negative["negative_sources"], negative["negative_scores"]
+    mined = [p for p in places if not sources[p].startswith(_NOT_MINED) and scores[p] is not None]
+    in_order = iter(
+        sorted(mined, key=lambda place: (-scores[place], negative["negative_ids"][place]))
+    )
+    return [next(in_order) if place in mined else place for place in places]
 
 
 def _is_dense(source: str) -> bool:

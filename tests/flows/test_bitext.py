@@ -378,7 +378,8 @@ def test_settings_that_cannot_work_are_refused(folder: Path, tmp_path: Path) -> 
         _config(folder, index={"index": "faiss_hnsw"})
     with pytest.raises(ConfigError, match=r"`vectors.target` must be given"):
         _config(folder, vectors={"source": "s.npy"})
-    with pytest.raises(ConfigError, match=r"from an earlier `pairmill bitext`.*source.jsonl"):
+    (folder / "data").mkdir()
+    with pytest.raises(ConfigError, match=r"from an earlier `pairmill bitext`.*holds \['data'\]"):
         mine_translations(_config(folder), folder)
 
 

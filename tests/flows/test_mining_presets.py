@@ -77,6 +77,20 @@ def test_what_a_configuration_says_itself_wins_over_the_preset() -> None:
     assert expand_preset({"mining": {"preset": "kalm", "rules": only}})["mining"]["rules"] == only
 
 
+def test_another_strategy_takes_over_the_settings_that_it_has() -> None:
+    def selection(preset: str, **own: Any) -> dict[str, Any]:
+        found: dict[str, Any] = expand_preset({"mining": {"preset": preset, "selection": own}})
+        return dict(found["mining"]["selection"])
+
+    assert selection("insent", strategy="top") == {"strategy": "top"}
+    assert selection("insent", strata=3) == {"strategy": "stratified", "by": "miner", "strata": 3}
+    assert selection("kalm", strategy="sampled") == {"strategy": "sampled", "sample_from": 50}
+    config = load_mine_config(
+        None, "insent", ["pairs.path=p"], ["mining.selection={strategy: top}"]
+    )
+    assert config.mining.selection.strategy.name == "top"
+
+
 def test_the_command_line_wins_over_the_file_and_the_preset(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump({"pairs": {"path": "a"}, "mining": {"num_negatives": 9}}))

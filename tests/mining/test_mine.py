@@ -119,7 +119,10 @@ def test_a_corpus_smaller_than_what_is_asked_rejects_the_query_with_the_numbers(
         seed=5,
     )
     (rejection,) = result.rejected.to_pylist()
-    assert (rejection["reason"], rejection["detail"]) == ("too_few_negatives", "1 of 2")
+    assert (rejection["reason"], rejection["detail"]) == (
+        "too_few_negatives",
+        "1 of 2, 1 candidates survived",
+    )
     kept = _mine(visible.queries({"q": at(0)}, ["d8"]), {"q": ["d8"]}, fan, on_shortfall="keep")
     assert kept["q"]["negative_ids"] == ["d9"]
 

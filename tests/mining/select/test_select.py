@@ -95,6 +95,28 @@ def test_stratified_by_miner_takes_the_hardest_of_each_in_turn() -> None:
     assert _select(given, 6, **stratified).tolist() == [[0, 1, 2, 3, 5, 6]]
 
 
+def test_stratified_by_miner_reaches_behind_the_hardest_of_all() -> None:
+    # The search's own come first: what only another miner found is never among the ten hardest.
+    given = _survivors([1 - i / 20 for i in range(14)], 1, [0] * 12 + [1, 2])
+    chosen = _select(given, 4, strategy="stratified", by="miner", sample_from=10)
+    assert chosen.tolist() == [[0, 1, 12, 13]]
+
+
+def test_by_preference_the_same_are_given_in_the_order_of_the_strategy() -> None:
+    given = _survivors([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 50)
+    for strategy in STRATEGIES:
+        config = SelectionConfig.model_validate({"strategy": strategy, "sample_from": 6})
+        hardest, preferred = (
+            select(given, 4, config, 7, by_preference=flag) for flag in (False, True)
+        )
+        assert np.sort(preferred, axis=1).tolist() == hardest.tolist()
+        assert (preferred != hardest).any() == (strategy in ("sampled", "uniform"))
+        # The first two are those that would be chosen if only two were.
+        if strategy != "stratified":
+            two = select(given, 2, config, 7)
+            assert np.sort(preferred[:, :2], axis=1).tolist() == two.tolist()
+
+
 def test_another_seed_draws_otherwise() -> None:
     given = _survivors([0.5] * 10, 30)
     config = SelectionConfig.model_validate({"strategy": "sampled"})
