@@ -253,11 +253,8 @@ def _applied(
     stays = [place for place, fate in enumerate(decision.fates) if not fate][:num_negatives]
     new = [place for place, fate in enumerate(decision.fates) if fate == BECAME_POSITIVE]
     added = [own["negative_ids"][place] for place in new]
-    scores = [
-        # Another miner's score is on another scale than the positives' and stands for nothing here.
-        own["negative_scores"][place] if _is_dense(own["negative_sources"][place]) else None
-        for place in new
-    ]
+    # Whoever proposed a document, mining scored it with the encoder that scored the positives.
+    scores = [own["negative_scores"][place] for place in new]
     counts = Counter(fate for fate in decision.fates if fate)
     negative = {
         **own,
@@ -271,10 +268,6 @@ def _applied(
     }
     positive = {**row.positive, "positive_ids": [*row.positive["positive_ids"], *added]}
     return negative, positive
-
-
-def _is_dense(source: str) -> bool:
-    return source.startswith("dense:")
 
 
 def _grades(judged: Judged) -> pa.Table:

@@ -161,15 +161,30 @@ def test_relabel_moves_the_flagged_to_the_positives_with_their_scores() -> None:
     ]
 
 
-def test_relabel_gives_no_score_of_another_miner_to_a_positive() -> None:
+@pytest.mark.parametrize(
+    "source", ["dense:fake", "bm25", "in_document", "random", "relabel:last_ranked", "generated:m"]
+)
+def test_a_negative_that_becomes_a_positive_keeps_its_cosine_whoever_proposed_it(
+    source: str,
+) -> None:
+    """Mining scores every candidate with the encoder of the corpus, as it scores positives."""
     rows = mined({"q1": ["glass", "herring", "cloth"]})
     values = rows.negatives.to_pylist()
-    values[0]["negative_sources"] = ["bm25", "dense:fake", "dense:fake"]
+    values[0]["negative_sources"] = [source, "dense:fake", "dense:fake"]
     rows = rows._replace(negatives=table_of(values, NEGATIVES))
     result = judged(rows, Told(says={"glass": "yes"}), policy="relabel")
     (row,) = result.result.kept.to_pylist()
     assert row["positive_ids"] == ["p", "glass"]
-    assert row["positive_scores"][1] is None
+    assert row["positive_scores"] == pytest.approx([0.9, 0.8])
+
+
+def test_a_negative_without_a_score_becomes_a_positive_without_one() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth"]})
+    values = rows.negatives.to_pylist()
+    values[0]["negative_scores"][0] = None
+    rows = rows._replace(negatives=table_of(values, NEGATIVES))
+    result = judged(rows, Told(says={"glass": "yes"}), policy="relabel")
+    assert result.result.kept["positive_scores"][0][1].as_py() is None
 
 
 def test_relabel_takes_out_what_nearly_is_the_new_positive() -> None:
