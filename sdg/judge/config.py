@@ -87,11 +87,17 @@ class JudgeConfig(Part):
         """Return the names of the configured engines that are asked, each once, in order."""
         return tuple(dict.fromkeys(j.engine_name for j in self.everyone if j.engine_name))
 
-    def requests_at_most(self, num_queries: int) -> int:
-        """Return how many requests so many queries cost at most."""
+    def requests_at_most(self, num_queries: int, num_negatives: int) -> int:
+        """Return how many requests so many queries cost at most.
+
+        Args:
+            num_queries: Mined queries.
+            num_negatives: Negatives of a finished row, of which `pool` are mined if that is more.
+        """
         if not self.enabled:
             return 0
-        per_query = sum(judge.requests_at_most(self.pool) for judge in self.judges)
+        pool = max(self.pool, num_negatives)
+        per_query = sum(judge.requests_at_most(pool) for judge in self.judges)
         sampled = 0
         if self.agreement is not None:
             asked = min(self.agreement.sample, num_queries)
