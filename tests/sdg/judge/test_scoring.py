@@ -62,6 +62,18 @@ def test_a_score_that_is_no_number_is_no_verdict() -> None:
     assert flags(math.nan, [1.0, 2.0, 0.0], margin=0.0) == [None, None, None]
 
 
+def test_a_threshold_needs_nothing_of_the_positive_and_does_not_ask_for_it() -> None:
+    long_positive = replace(CASE, positives=("longer than twelve characters",))
+    short = tuple(c._replace(text=t) for c, t in zip(CASE.candidates, "abc", strict=True))
+    case = replace(long_positive, candidates=short)
+    # The table has no score of the positive: asking for it is an error.
+    found = Cutting(table={"a": 0.6, "b": 0.5, "c": math.nan}, threshold=0.5).judge(
+        [case, case], Answers(), 1
+    )
+    assert [v.is_relevant for v in found] == [True, False, None] * 2
+    assert [v.was_cut for v in found] == [False] * 6
+
+
 @pytest.mark.parametrize("bounds", [{}, {"margin": 0.1, "threshold": 0.5}])
 def test_exactly_one_bound_is_given(bounds: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="one at a time"):
