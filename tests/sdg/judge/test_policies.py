@@ -260,6 +260,46 @@ def test_keep_keeps_the_unread_negatives_without_a_grade_and_counts_them() -> No
     assert failures == {"glass": "truncated", "herring": "", "cloth": ""}
 
 
+def test_drop_takes_the_unread_negatives_out_and_the_others_fill_up() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth", "bells"]})
+    told = Told(says={"glass": "no_score", "herring": "yes"})
+    result = judged(rows, told, on_unreadable="drop")
+    (row,) = result.result.kept.to_pylist()
+    assert row["negative_ids"] == ["cloth", "bells"]
+    assert row["dropped"][1:] == [
+        {"reason": "judged_false_negative", "count": 1},
+        {"reason": "judged_unreadable", "count": 1},
+    ]
+    assert result.extra["judged_unreadable"] == result.extra["unreadable_no_score"] == 1
+
+
+def test_drop_rejects_a_row_of_which_nothing_could_be_read_or_too_little_is_left() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth"], "q2": ["glass", "herring", "bells"]})
+    told = Told(says=dict.fromkeys(["glass", "herring", "cloth"], "no_score"))
+    result = judged(rows, told, on_unreadable="drop")
+    assert reasons(result.result) == {"q1": "no_readable_verdict", "q2": "too_few_negatives"}
+    assert result.result.rejected["detail"].to_pylist() == ["3: no_score", "1 of 2, of 3 mined"]
+    assert result.extra["judged_unreadable"] == 0
+    # A short list is kept where short lists are; one that nobody has read is not.
+    short = judged(rows, told, drop=False, on_unreadable="drop")
+    assert kept(short) == {"q2": ["bells"]}
+    assert reasons(short.result) == {"q1": "no_readable_verdict"}
+
+
+def test_drop_leaves_the_policy_for_flagged_negatives_alone() -> None:
+    told = Told(says={"glass": "no_score", "herring": "yes"})
+    rows = mined({"q1": ["glass", "herring", "cloth", "bells"]})
+    removed = judged(rows, told, on_unreadable="drop", policy="remove")
+    assert reasons(removed.result) == {"q1": "has_false_negative"}
+    relabelled = judged(rows, told, on_unreadable="drop", policy="relabel")
+    (row,) = relabelled.result.kept.to_pylist()
+    assert (row["positive_ids"], row["negative_ids"]) == (["p", "herring"], ["cloth", "bells"])
+    assert row["dropped"][1:] == [
+        {"reason": "became_positive", "count": 1},
+        {"reason": "judged_unreadable", "count": 1},
+    ]
+
+
 def test_a_row_left_short_follows_the_shortfall_policy() -> None:
     rows = mined({"q1": ["glass", "herring", "cloth"]})
     told = Told(says={"glass": "yes", "cloth": "yes"})
@@ -353,7 +393,7 @@ words = st.sampled_from(["yes", "no", "no", "no", "invalid_json"])
 @given(
     st.lists(st.lists(words, max_size=6), max_size=5),
     st.sampled_from(["remove", "hn_remove", "relabel"]),
-    st.sampled_from(["keep", "reject"]),
+    st.sampled_from(["keep", "drop", "reject"]),
     st.booleans(),
 )
 def test_no_row_and_no_negative_is_lost_or_invented(
