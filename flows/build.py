@@ -227,7 +227,8 @@ def judge_rows(
     resources.make_room_for(*(config.generators[name] for name in config.judge.engines))
     judging = judging_of(config)
     asked = [(space, judging, rows, documents) for rows in mined]
-    total = config.judge.requests_at_most(sum(r.negatives.counts.kept for r in mined))
+    rows = sum(r.negatives.counts.kept for r in mined)
+    total = config.judge.requests_at_most(rows, config.mining.num_negatives)
     judged = run.stage(
         "judge", "candidates", tasks.judge, asked, total=total, steps="requests at most"
     )

@@ -23,7 +23,7 @@ from flows.decontamination import (
 )
 from flows.fingerprint import HOW_NOT_WHAT, generator_revision, run_fingerprint
 from flows.finished import FinalTables, Finished
-from flows.judge_records import judge_record, judge_sampling, same_or_each
+from flows.judge_records import judge_facts, judge_record, judge_sampling, same_or_each
 from flows.judging import concat
 from flows.mining_records import encoder_name, mining_record, rows_short
 from flows.outcome import StageOutcome
@@ -247,7 +247,7 @@ def _facts(
     facts = []
     if config.description:
         facts.append(records.Fact(kind="note", stage="plan", text=config.description))
-    facts += fallback_facts(config.prompt_fallbacks())
+    facts += [*fallback_facts(config.prompt_fallbacks()), *judge_facts(config.judge)]
     for shard in finished.embedded:
         if shard.facts.get("truncated"):
             text = f"{shard.facts['truncated']} documents were cut at the encoder's longest input."

@@ -174,7 +174,7 @@ def estimate_run(
         documents=total,
         requests=len(requests),
         scores=scores,
-        judge_requests=config.judge.requests_at_most(candidates),
+        judge_requests=config.judge.requests_at_most(candidates, config.mining.num_negatives),
         review_requests=_review_requests(config, rows),
         varies=bool(config.variations),
         vector_bytes=total * _VECTOR_BYTES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -44,6 +44,13 @@ def judge_rules(settings: JudgeConfig, dropped: Mapping[str, int]) -> list[recor
         records.RuleRecord(rule="judge", reason=r, settings=values, dropped=dropped.get(r, 0))
         for r in LEFT
     ]
+
+
+def judge_facts(settings: JudgeConfig) -> Iterator[records.Fact]:
+    """Yield, for each judge that may cut texts without saying which, that it does."""
+    for told in dict.fromkeys(judge.may_cut() for judge in settings.everyone):
+        if told:
+            yield records.Fact(kind="fallback", stage="judge", text=told)
 
 
 def judge_record(

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_cards.records import Fact
+from flows.judge_records import judge_facts
 from flows.mine_config import MineConfig
 from flows.mined import Mined
 from flows.outcome import StageOutcome
@@ -45,6 +46,7 @@ def facts_of(
         languages: Of their queries.
     """
     yield from fallback_facts(judging_fallbacks((), config.judge.everyone, languages))
+    yield from judge_facts(config.judge)
     yield from facts_of_inputs(config, mined.pairs, mined.embedded)
     yield from facts_of_miners(mined.others.prepared, mined.others.recall, "mine")
     yield from facts_of_counts(stages)

@@ -69,7 +69,8 @@ def judge_mined(
     wanted = Wanted(config.mining.num_negatives, drop_short=config.mining.on_shortfall == "drop")
     judging = Judging(config.judge, wanted, config.generators, config.seed)
     rows = [Rows(part, part, part, own) for part, own in mined]
-    total = config.judge.requests_at_most(sum(own.counts.kept for own in negatives))
+    mined_rows = sum(own.counts.kept for own in negatives)
+    total = config.judge.requests_at_most(mined_rows, config.mining.num_negatives)
     calls = [(space, judging, row, documents) for row in rows]
     judged = run.stage(
         "judge", "queries", tasks.judge, calls, total=total, steps="requests at most"

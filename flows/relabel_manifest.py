@@ -17,7 +17,7 @@ from data_cards.manifest import DataSetManifest
 from flows.decontamination import decontamination_record, identity_of_sets, joined_records
 from flows.describe import package_versions
 from flows.finished import FinalTables
-from flows.judge_records import judge_record, judge_sampling
+from flows.judge_records import judge_facts, judge_record, judge_sampling
 from flows.judging import concat, judges_identity
 from flows.mining_records import dropped_by_reason
 from flows.outcome import StageOutcome
@@ -142,7 +142,7 @@ def describe_relabelled(
             ),
             "facts": (
                 *source.facts,
-                *_prompt_facts(existing, finished, names),
+                *_judging_facts(existing, finished, names),
                 *facts_of_counts(stages, names, also=["rows_short"]),
             ),
             "files": manifest.file_records(staging),
@@ -235,11 +235,12 @@ def _mining(existing: Existing, tables: FinalTables) -> records.MiningRecord:
     )
 
 
-def _prompt_facts(
+def _judging_facts(
     existing: Existing, finished: FinishedRows, names: Mapping[str, str]
 ) -> list[records.Fact]:
     config = existing.config
     languages = concat(finished.given, "kept", QUERIES)["query_language"].to_pylist()
     scorers = config.relabel.scorers if config.relabel.enabled else ()
     facts = fallback_facts(judging_fallbacks(scorers, config.judge.everyone, languages))
+    facts += judge_facts(config.judge)
     return [fact.model_copy(update={"stage": names[fact.stage]}) for fact in facts]

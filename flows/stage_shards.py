@@ -32,13 +32,13 @@ CODE_VERSIONS = {
     "given_pairs": 1,
     "embed_queries": 1,
     "last_ranked": 1,
-    "judge": 1,
+    "judge": 2,
     "agreement": 1,
     "documents": 1,
     "rows": 1,
     "bitext_nearest": 1,
     "bitext": 1,
-    "relabel_existing": 1,
+    "relabel_existing": 2,
     "decontaminate": 1,
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sdg.errors import BackendError, ConfigError, missing_package
 from sdg.model_content import folder_digest
+
+# A fast tokenizer keeps some 200 bytes for each token until its call returns: a shard of 10^5 pairs
+# would hold gigabytes.
+_TEXTS_AT_ONCE = 256
 
 _NAMES = {"SentenceTransformer": "sentence-transformers model", "CrossEncoder": "cross-encoder"}
 
@@ -81,6 +85,31 @@ def load_model(  # the library is imported on demand, so its types are not known
             f"`model` must be a {_NAMES[kind]}, but loading {settings.model!r} gave: {error}. "
             "Check the name, the folder, and access to the hub."
         ) from error
+
+
+def are_longer(
+    tokenizer: Any,  # noqa: ANN401 - the library's
+    inputs: Sequence[str] | Sequence[list[str]],
+    limit: int,
+) -> list[bool]:
+    """Return whether each text, or pair of texts, has more than `limit` tokens with special ones.
+
+    Args:
+        tokenizer: Of transformers.
+        inputs: What the model would read; [] gives [].
+        limit: Tokens that it reads.
+    """
+    longer: list[bool] = []
+    for start in range(0, len(inputs), _TEXTS_AT_ONCE):
+        tokens = tokenizer(
+            inputs[start : start + _TEXTS_AT_ONCE],
+            truncation=False,
+            verbose=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        longer += [len(ids) > limit for ids in tokens["input_ids"]]
+    return longer
 
 
 def revision_of(settings: ModelSettings, model_config: Callable[[], Any]) -> str:

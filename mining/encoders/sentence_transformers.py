@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, PrivateAttr
 
 from mining.encoders import ENCODERS, Encoder, Floats, Side, prompt_of, shorten
-from sdg.sentence_transformers_models import load_model, revision_of
+from sdg.sentence_transformers_models import are_longer, load_model, revision_of
 
 
 @ENCODERS.register("sentence_transformers")
@@ -88,8 +88,7 @@ class SentenceTransformers(Encoder):
         if limit is None or not texts:
             return np.zeros(len(texts), bool)
         prompt = self._prompt(model, side)
-        ids = model.tokenizer([prompt + t for t in texts], truncation=False, verbose=False)
-        return np.array([len(i) > limit for i in ids["input_ids"]], bool)
+        return np.array(are_longer(model.tokenizer, [prompt + t for t in texts], limit), bool)
 
     def _prompt(self, model: Any, side: Side) -> str:  # noqa: ANN401 - the library's
         given = self.query_prompt if side == "query" else self.document_prompt

@@ -122,6 +122,13 @@ class Judge(Plugin):
         """Return how many requests one query with so many candidates costs at most."""
         return num_candidates
 
+    def may_cut(self) -> str:
+        """Return a sentence where texts may be cut without a word about which; "" if they are not.
+
+        What a judge itself cuts, it says in each verdict (`was_cut`).
+        """
+        return ""
+
     def language_for(self, query_language: str) -> str:
         """Return the language whose prompt is wanted for a query; a fallback may be used for it."""
         return query_language

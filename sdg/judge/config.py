@@ -46,9 +46,10 @@ class JudgeConfig(Part):
             negative, "relabel" makes it a positive.
         max_flags: A query with more flagged negatives is dropped, whatever the policy; 8 is
             RLHN's: such a query is too vague to have negatives.
-        on_unreadable: What happens to a query on whose candidates no verdict could be read (server
+        on_unreadable: What happens where the verdict on a candidate could not be read (server
             failed, reply malformed or contradictory): "reject" drops the query with its reason,
-            "keep" keeps those negatives unjudged and counts them.
+            "drop" takes those negatives out of the row and counts them, and drops a query none of
+            whose verdicts could be read; "keep" keeps them unjudged and counts them.
         max_document_characters: Longer texts are cut there for judging, and counted; own.
         near_duplicate: With "relabel", a negative that shares more than this part of its words
             with a new positive leaves, too; 0.95 is CodeR's bound, and the most.
@@ -61,7 +62,7 @@ class JudgeConfig(Part):
     pool: int = Field(default=24, ge=1)
     policy: Literal["remove", "hn_remove", "relabel"] = "hn_remove"
     max_flags: int = Field(default=8, ge=0)
-    on_unreadable: Literal["reject", "keep"] = "reject"
+    on_unreadable: Literal["reject", "drop", "keep"] = "reject"
     max_document_characters: int = Field(default=2000, ge=1)
     near_duplicate: float = Field(default=MAX_WORD_JACCARD, gt=0, le=MAX_WORD_JACCARD)
     agreement: AgreementConfig | None = None
@@ -87,11 +88,17 @@ class JudgeConfig(Part):
         """Return the names of the configured engines that are asked, each once, in order."""
         return tuple(dict.fromkeys(j.engine_name for j in self.everyone if j.engine_name))
 
-    def requests_at_most(self, num_queries: int) -> int:
-        """Return how many requests so many queries cost at most."""
+    def requests_at_most(self, num_queries: int, num_negatives: int) -> int:
+        """Return how many requests so many queries cost at most.
+
+        Args:
+            num_queries: Mined queries.
+            num_negatives: Negatives of a finished row, of which `pool` are mined if that is more.
+        """
         if not self.enabled:
             return 0
-        per_query = sum(judge.requests_at_most(self.pool) for judge in self.judges)
+        pool = max(self.pool, num_negatives)
+        per_query = sum(judge.requests_at_most(pool) for judge in self.judges)
         sampled = 0
         if self.agreement is not None:
             asked = min(self.agreement.sample, num_queries)

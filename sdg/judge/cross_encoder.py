@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 from sdg.errors import BackendError
 from sdg.judge import JUDGES
 from sdg.judge.scoring import ScoringJudge
-from sdg.sentence_transformers_models import load_model, revision_of
+from sdg.sentence_transformers_models import are_longer, load_model, revision_of
 
 
 @JUDGES.register("cross_encoder")
@@ -79,8 +79,7 @@ class CrossEncoderJudge(ScoringJudge):
     def are_cut(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         """Return whether the tokens of each pair exceed what the model reads."""
         model = self._load()
-        ids = model.tokenizer([list(pair) for pair in pairs], truncation=False, verbose=False)
-        return [len(own) > model.max_seq_length for own in ids["input_ids"]]
+        return are_longer(model.tokenizer, [list(pair) for pair in pairs], model.max_seq_length)
 
     def _load(self) -> Any:  # noqa: ANN401 - the library is imported on demand
         with self._lock:

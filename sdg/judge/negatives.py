@@ -256,11 +256,8 @@ def _applied(
     stays = _hardest_first(own, stays)
     new = [place for place, fate in enumerate(decision.fates) if fate == BECAME_POSITIVE]
     added = [own["negative_ids"][place] for place in new]
-    scores = [
-        # Another miner's score is on another scale than the positives' and stands for nothing here.
-        own["negative_scores"][place] if _is_dense(own["negative_sources"][place]) else None
-        for place in new
-    ]
+    # Whoever proposed a document, mining scored it with the encoder that scored the positives.
+    scores = [own["negative_scores"][place] for place in new]
     counts = Counter(fate for fate in decision.fates if fate)
     negative = {
         **own,
@@ -288,10 +285,6 @@ def _hardest_first(negative: Mapping[str, Any], places: Sequence[int]) -> list[i
         sorted(mined, key=lambda place: (-scores[place], negative["negative_ids"][place]))
     )
     return [next(in_order) if place in mined else place for place in places]
-
-
-def _is_dense(source: str) -> bool:
-    return source.startswith("dense:")
 
 
 def _grades(judged: Judged) -> pa.Table:

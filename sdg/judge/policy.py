@@ -13,7 +13,8 @@ from sdg.judge.config import JudgeConfig
 FALSE_NEGATIVE = "judged_false_negative"
 BECAME_POSITIVE = "became_positive"
 NEAR_NEW_POSITIVE = "near_new_positive"
-LEFT = (FALSE_NEGATIVE, BECAME_POSITIVE, NEAR_NEW_POSITIVE)
+UNREADABLE = "judged_unreadable"
+LEFT = (FALSE_NEGATIVE, BECAME_POSITIVE, NEAR_NEW_POSITIVE, UNREADABLE)
 
 
 class Document(NamedTuple):
@@ -44,8 +45,9 @@ def decide(
 ) -> Decision:
     """Return what becomes of a row whose candidates were judged.
 
-    The first that holds owns the row: `no_readable_verdict` (with `on_unreadable: reject`),
-    `too_many_false_negatives`, `has_false_negative` (with `policy: remove`).
+    The first that holds owns the row: `no_readable_verdict` (with `on_unreadable: reject`; with
+    `drop`, if not one verdict can be read), `too_many_false_negatives`, `has_false_negative` (with
+    `policy: remove`).
 
     Args:
         verdicts: The last one on each candidate, in the order of the candidates.
@@ -55,7 +57,11 @@ def decide(
     unread = [v for v in verdicts if v.is_relevant is None]
     flagged = [v.doc_id for v in verdicts if v.is_relevant]
     stays = ("",) * len(verdicts)
-    if unread and policy.on_unreadable == "reject":
+    is_lost = policy.on_unreadable == "reject" or (
+        # Whatever would fill the row up, nobody has read anything of it.
+        policy.on_unreadable == "drop" and len(unread) == len(verdicts)
+    )
+    if unread and is_lost:
         failures = ", ".join(sorted({v.failure for v in unread}))
         return Decision("no_readable_verdict", f"{len(unread)}: {failures}", stays)
     if len(flagged) > policy.max_flags:
@@ -64,9 +70,7 @@ def decide(
         )
     if flagged and policy.policy == "remove":
         return Decision("has_false_negative", ", ".join(flagged), stays)
-    if policy.policy != "relabel":
-        return Decision("", "", tuple(FALSE_NEGATIVE if v.is_relevant else "" for v in verdicts))
-    new = [documents[doc_id] for doc_id in flagged]
+    new = [documents[doc_id] for doc_id in flagged] if policy.policy == "relabel" else []
     return Decision("", "", tuple(_fate(v, documents, new, policy) for v in verdicts))
 
 
@@ -77,7 +81,9 @@ def _fate(
     policy: JudgeConfig,
 ) -> str:
     if verdict.is_relevant:
-        return BECAME_POSITIVE
+        return BECAME_POSITIVE if policy.policy == "relabel" else FALSE_NEGATIVE
+    if verdict.is_relevant is None and policy.on_unreadable == "drop":
+        return UNREADABLE
     own = documents[verdict.doc_id]
     near = any(is_near(own, positive, policy.near_duplicate) for positive in new)
     return NEAR_NEW_POSITIVE if near else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -16,13 +17,37 @@ from sdg.judge.scoring import ScoringJudge
 from sdg.llm.http_answer import Answered, Unanswered
 from sdg.llm.http_pool import HttpPool, Limits
 
+# No server has a reason to refuse these but one that refuses everything.
+_SHORT_QUERY, _SHORT_DOCUMENT = "red fruit", "Cherries are red."
+# Fields of servers that let them read less than they are sent: vLLM's `truncate_prompt_tokens`,
+# `truncate` and `truncation` of others, `max_tokens_per_doc`.
+_CUTTING = ("trunc", "max_tokens", "max_chunks", "max_length")
+_OFF = (None, False, "NONE", "none")
+
+
+@dataclass(slots=True)
+class _Calls:
+    """The calls of one batch.
+
+    Attributes:
+        pool: Sends them.
+        has_ranked: Whether a server has given scores yet.
+        proof: Held while a server is asked whether it ranks at all, so that it is asked once.
+    """
+
+    pool: HttpPool
+    has_ranked: bool = False
+    proof: asyncio.Lock = field(default_factory=asyncio.Lock)
+
 
 @JUDGES.register("rerank_server")
 class RerankServer(ScoringJudge):
     """Servers with the route `rerank`: {model, query, documents} -> results of index and score.
 
     One call per query holds its positives and all its candidates; where the server refuses it, its
-    halves are asked, so that one document that is too long costs its own score only. What a
+    halves are asked, so that one document that is too long costs its own score only. Where a
+    batch is refused before it has any score, the server is asked about two short texts: one that
+    refuses those refuses everything, which is an error and says nothing of the rows. What a
     finished shard holds is not asked again; unlike answers of LLMs, single calls are not kept in
     the journal.
 
@@ -31,7 +56,8 @@ class RerankServer(ScoringJudge):
         model: The name that the servers know it by.
         model_revision: What pins the weights, in the user's words.
         extra_body: More fields of every call, as the server takes them: vLLM cuts what is too long
-            with `truncate_prompt_tokens: -1`, and does not say which; they decide the scores.
+            with `truncate_prompt_tokens: -1`, and does not say which, so that the card can only say
+            that it may have; they decide the scores.
         api_key_env: Name of the environment variable that holds the key.
         max_in_flight: Calls at the same time; speed only, like everything below.
         timeout_seconds: Longest silence of a server before its call is tried elsewhere.
@@ -58,11 +84,25 @@ class RerankServer(ScoringJudge):
         """Return the revision that the configuration names."""
         return self.model_revision
 
+    def may_cut(self) -> str:
+        """Return which fields of `extra_body` let the server cut texts; "" if none does."""
+        told = sorted(
+            name
+            for name, value in self.extra_body.items()
+            if value not in _OFF and any(part in name.lower() for part in _CUTTING)
+        )
+        if not told:
+            return ""
+        return (
+            f"The judge {self.name} sends {', '.join(told)}: its server may have read beginnings "
+            "only, and does not say of which texts."
+        )
+
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return one score per pair; NaN where the server refused the call.
 
         Raises:
-            BackendError: If no server answers.
+            BackendError: If no server answers, or the server refuses two short texts, too.
             ConfigError: If the variable named by `api_key_env` is not set.
         """
         groups = [
@@ -87,16 +127,31 @@ class RerankServer(ScoringJudge):
         slots = asyncio.Semaphore(self.max_in_flight)
         urls = [url.rstrip("/") for url in self.base_urls]
         async with HttpPool(urls, headers, limits) as pool:
+            calls = _Calls(pool)
 
             async def one(query: str, documents: list[str]) -> list[float]:
                 async with slots:
-                    return await self._ask(pool, query, documents)
+                    return await self._ask(calls, query, documents)
 
             async with asyncio.TaskGroup() as tasks:
                 asked = [tasks.create_task(one(*group)) for group in groups]
         return [task.result() for task in asked]
 
-    async def _ask(self, pool: HttpPool, query: str, documents: list[str]) -> list[float]:
+    async def _ask(self, calls: _Calls, query: str, documents: list[str]) -> list[float]:
+        answer = await self._send(calls.pool, query, documents)
+        if answer.status == 200:
+            calls.has_ranked = True
+            return _read(answer.body, len(documents))
+        async with calls.proof:
+            if not calls.has_ranked:
+                await self._prove_ranks(calls)
+        if len(documents) == 1:
+            return [float("nan")]
+        middle = len(documents) // 2
+        halves = documents[:middle], documents[middle:]
+        return [score for half in halves for score in await self._ask(calls, query, half)]
+
+    async def _send(self, pool: HttpPool, query: str, documents: list[str]) -> Answered:
         own = {"model": self.model, "query": query, "documents": documents}
         body = {**self.extra_body, **own}
         answer = await pool.post(
@@ -104,20 +159,24 @@ class RerankServer(ScoringJudge):
         )
         if isinstance(answer, Unanswered) or answer.status in (401, 403, 404, 405):
             raise self._given_up(answer)
-        if answer.status == 200:
-            return _read(answer.body, len(documents))
-        if len(documents) == 1:
-            return [float("nan")]
-        middle = len(documents) // 2
-        halves = documents[:middle], documents[middle:]
-        return [score for half in halves for score in await self._ask(pool, query, half)]
+        return answer
+
+    async def _prove_ranks(self, calls: _Calls) -> None:
+        """Raise if the server refuses two short texts: what it refused before says nothing then."""
+        answer = await self._send(calls.pool, _SHORT_QUERY, [_SHORT_DOCUMENT])
+        if answer.status != 200:
+            raise self._given_up(answer)
+        calls.has_ranked = True
 
     def _given_up(self, answer: Answered | Unanswered) -> BackendError:
-        told = answer.detail if isinstance(answer, Unanswered) else answer.text
+        if isinstance(answer, Unanswered):
+            told = answer.detail
+        else:
+            told = f"HTTP {answer.status}: {answer.text}"
         return BackendError(
             f"The judge rerank_server must have a server that ranks with {self.model!r}, but "
-            f"{', '.join(self.base_urls)} says: {told}. Start one, correct `base_urls` (they end "
-            "in /v1), then run the command again.",
+            f"{', '.join(self.base_urls)} says: {told}. Start one whose model ranks, or correct "
+            "`base_urls` (they end in /v1), `model` or `extra_body`; then run the command again.",
             retryable=isinstance(answer, Unanswered),
         )
 

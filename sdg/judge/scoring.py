@@ -23,7 +23,7 @@ class ScoringJudge(Judge):
         fraction: Bound is positive - |positive| * (1 - fraction): a fraction of the positive's
             score that still lies below it where scores are negative (logits).
         margin: Bound is the positive's score minus this; negative: above it.
-        threshold: Bound is this score, whatever the positive's.
+        threshold: Bound is this score, whatever the positive's, which is not asked for.
     """
 
     fraction: float | None = Field(default=None, gt=0, le=1)
@@ -52,12 +52,14 @@ class ScoringJudge(Judge):
         """Return whether each candidate's score is above its query's bound.
 
         A candidate, or a query, whose scores are not all numbers has the failure `no_score`. A
-        verdict rests on its own pair and on the positives', so any of them may have been cut.
+        verdict rests on its own pair and, but for `threshold`, on the positives', so any of them
+        may have been cut.
         """
+        anchors = [case.positives if self.threshold is None else () for case in cases]
         pairs = [
             (case.query, text)
-            for case in cases
-            for text in (*case.positives, *(c.text for c in case.candidates))
+            for case, own in zip(cases, anchors, strict=True)
+            for text in (*own, *(c.text for c in case.candidates))
         ]
         scores = self.scores(pairs) if pairs else []
         cut = self.are_cut(pairs) if pairs else []
@@ -68,21 +70,28 @@ class ScoringJudge(Judge):
             )
         verdicts: list[Verdict] = []
         at = 0
-        for case in cases:
-            own = scores[at : at + len(case.positives)]
-            is_bound_cut = any(cut[at : at + len(case.positives)])
-            at += len(case.positives)
-            bound = math.nan if any(map(math.isnan, own)) else self.bound(min(own))
+        for case, positives in zip(cases, anchors, strict=True):
+            own = scores[at : at + len(positives)]
+            is_bound_cut = any(cut[at : at + len(positives)])
+            at += len(positives)
+            bound = self.bound(own)
             for candidate in case.candidates:
                 found = _verdict(case.query_id, candidate.doc_id, scores[at], bound)
                 verdicts.append(found._replace(was_cut=is_bound_cut or cut[at]))
                 at += 1
         return verdicts
 
-    def bound(self, positive: float) -> float:
-        """Return the score above which a candidate is a false negative."""
+    def bound(self, positives: Sequence[float]) -> float:
+        """Return the score above which a candidate is a false negative; NaN if it is not known.
+
+        Args:
+            positives: Scores of the query's positives; not looked at with `threshold`.
+        """
         if self.threshold is not None:
             return self.threshold
+        if any(map(math.isnan, positives)):
+            return math.nan
+        positive = min(positives)
         if self.margin is not None:
             return positive - self.margin
         return positive - abs(positive) * (1 - (self.fraction or 1.0))

@@ -134,13 +134,12 @@ def _changed(
     ]
     stays = [place for place, fate in enumerate(fates) if not fate]
     place = fates.index(BECAME_POSITIVE)
-    is_dense = row["negative_sources"][place].startswith("dense:")
     counts = [(r, fates.count(r)) for r in (BECAME_POSITIVE, NEAR_NEW_POSITIVE)]
     changed = {
         **row,
         **{name: [row[name][at] for at in stays] for name in _LISTS},
         "positive_ids": [new],
-        "positive_scores": [row["negative_scores"][place] if is_dense else None],
+        "positive_scores": [row["negative_scores"][place]],
         "dropped": [*row["dropped"], *({"reason": r, "count": n} for r, n in counts if n)],
     }
     was = positive["positive_was_relabelled"]

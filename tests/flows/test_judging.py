@@ -11,9 +11,11 @@ import pytest
 
 from data_cards.verify import verify_data_set
 from flows.build import run_build
+from flows.judge_records import judge_facts
 from flows.judging import judges_identity
 from sdg.errors import ConfigError
 from sdg.judge.config import JudgeConfig
+from sdg.judge.rerank_server import RerankServer
 from tests.flows.small import settings, write_config
 
 
@@ -42,6 +44,17 @@ def judge_settings(corpus: Path, folder: Path, **judge: Any) -> dict[str, Any]:
         **judge,
     }
     return values
+
+
+# A server that cuts and does not say what.
+CUTTING: dict[str, Any] = {
+    "judge": "rerank_server",
+    "base_urls": ["http://127.0.0.1:9/v1"],
+    "model": "ranker",
+    "model_revision": "1",
+    "threshold": 0.5,
+    "extra_body": {"truncate_prompt_tokens": -1},
+}
 
 
 def _rows(directory: Path) -> pl.DataFrame:
@@ -105,6 +118,45 @@ def test_relabel_makes_positives_of_flagged_negatives(small_corpus: Path, tmp_pa
             row["positive_ids"][0] == row["provenance"]["source_doc_id"]
             or (row["provenance"]["positive_was_relabelled"])
         )
+
+
+@pytest.mark.parametrize(
+    ("extra_body", "told"),
+    [
+        ({"truncate_prompt_tokens": -1}, "truncate_prompt_tokens"),
+        ({"truncation": True, "max_tokens_per_doc": 512}, "max_tokens_per_doc, truncation"),
+        ({"truncate": False, "truncate_prompt_tokens": None, "priority": 1}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_card_says_of_a_server_that_may_cut_that_it_may(
+    extra_body: dict[str, Any], told: str
+) -> None:
+    judge = {**CUTTING, "extra_body": extra_body}
+    # Asked twice, told once.
+    config = JudgeConfig.model_validate(
+        {"enabled": True, "judges": [judge], "agreement": {"judge": judge}}
+    )
+    facts = list(judge_facts(config))
+    assert [(fact.kind, fact.stage) for fact in facts] == [("fallback", "judge")] * bool(told)
+    assert [fact.text for fact in facts] == [
+        f"The judge rerank_server sends {told}: its server may have read beginnings only, and "
+        "does not say of which texts."
+    ] * bool(told)
+    assert list(judge_facts(config.model_copy(update={"enabled": False}))) == []
+
+
+def test_a_build_says_that_a_server_may_have_cut_what_it_judged(
+    small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RerankServer, "scores", lambda _, pairs: [0.0] * len(pairs))
+    values = judge_settings(small_corpus, tmp_path, judges=[CUTTING])
+    run_build(write_config(tmp_path / "c.yaml", values), tmp_path / "out")
+    facts = json.loads((tmp_path / "out" / "manifest.json").read_text())["facts"]
+    told = [fact["text"] for fact in facts if fact["stage"] == "judge"]
+    assert [text.partition(":")[0] for text in told] == [
+        "The judge rerank_server sends truncate_prompt_tokens"
+    ]
 
 
 def test_a_judge_that_names_no_configured_engine_is_refused(

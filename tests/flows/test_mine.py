@@ -25,9 +25,11 @@ from flows.mine import mine_pairs
 from flows.mine_manifest import mine_fingerprint
 from mining.mine import mine
 from sdg.errors import ConfigError, DataError
+from sdg.judge.rerank_server import RerankServer
 from sdg.judge.wording import load_wording
 from tests.flows import pairs
 from tests.flows.small import pairmill, published
+from tests.flows.test_judging import CUTTING
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +250,47 @@ def test_a_judge_looks_at_a_pool_and_the_card_says_so(folder: Path, tmp_path: Pa
     assert manifest.judge.queries == 90
     assert [s.name for s in outcome.stages][-1] == "judge"
     assert [str(problem) for problem in verify_data_set(tmp_path)] == []
+
+
+def test_negatives_that_no_judge_could_read_leave_and_are_accounted_for(
+    folder: Path, tmp_path: Path
+) -> None:
+    rules = [
+        {"match": "<document>\n(?s:.*)(Tevin|Orla)", "replies": ["no idea"]},
+        {"match": ".", "replies": ['{"grade":0}']},
+    ]
+    replies = tmp_path / "replies.jsonl"
+    replies.write_text("\n".join(map(json.dumps, rules)), encoding="utf-8")
+    judge = {
+        "enabled": True,
+        "judges": [{"judge": "graded", "engine": "script"}],
+        "pool": 12,
+        "on_unreadable": "drop",
+    }
+    engines = {"script": {"engine": "scripted", "replies_file": str(replies)}}
+    mine_pairs(pairs.config(folder, judge=judge, generators=engines), tmp_path / "out")
+    assert [str(problem) for problem in verify_data_set(tmp_path / "out")] == []
+    manifest = load_manifest(tmp_path / "out")
+    assert manifest.judge is not None
+    left = manifest.judge.left["judged_unreadable"]
+    assert manifest.judge.pairs_unreadable >= left > 0
+    by_reason = {rule.reason: rule.dropped for rule in manifest.mining.rules}
+    assert by_reason["judged_unreadable"] == left
+    negatives = [text for row in _rows(tmp_path / "out").values() for text in row["negatives"]]
+    assert negatives
+    assert not [text for text in negatives if "Tevin" in text or "Orla" in text]
+
+
+def test_manifest_and_card_say_that_a_server_may_have_cut_what_it_judged(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RerankServer, "scores", lambda _, asked: [0.0] * len(asked))
+    mine_pairs(pairs.config(folder, judge={"enabled": True, "judges": [CUTTING]}), tmp_path)
+    facts = [fact for fact in load_manifest(tmp_path).facts if fact.stage == "judge"]
+    assert [(fact.kind, fact.text[:53]) for fact in facts] == [
+        ("fallback", "The judge rerank_server sends truncate_prompt_tokens:")
+    ]
+    assert facts[0].text in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("judge", ["graded", "rlhn"])

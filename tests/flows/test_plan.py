@@ -19,6 +19,7 @@ from flows.preview import plan_run, preview_rows
 from flows.rates import GivenRates, Rate, Speed
 from sdg.errors import ConfigError, DataError
 from tests.flows.small import settings, write_config
+from tests.flows.test_judging import judge_settings
 
 _MEASURED = Speed(10.0, "measured")
 _READ = Speed(100.0, "given")
@@ -75,6 +76,19 @@ def test_likelihoods_are_counted_for_the_tasks_that_are_relabelled(
     changes = ['relabel.apply_to_tasks=["llm_*"]', "round_trip.best_of=false"]
     estimate = plan_run(small_config, tmp_path / "p", changes).estimate
     assert estimate.scores == 36 * 3 * 4 * 3
+
+
+def test_a_judge_is_counted_for_as_many_negatives_as_a_row_has_at_least(
+    small_corpus: Path, tmp_path: Path
+) -> None:
+    counted = []
+    for pool in (1, 4, 8):
+        config = write_config(
+            tmp_path / "c.yaml", judge_settings(small_corpus, tmp_path, pool=pool)
+        )
+        counted.append(plan_run(config, tmp_path / "p", []).estimate.judge_requests)
+    # A finished row has four: a smaller pool is never mined.
+    assert counted[0] == counted[1] == counted[2] // 2 > 0
 
 
 def test_variations_are_rows_as_if_every_candidate_were_accepted(

@@ -18,10 +18,11 @@ from flows.outcome import RunOutcome
 from flows.relabel_command import relabel_data_set
 from sdg.errors import ConfigError, DataError
 from sdg.ids import seed_for
+from sdg.judge.rerank_server import RerankServer
 from sdg.llm import Score, ScoreRequest
 from sdg.llm.scripted import ScriptedEngine
 from tests.flows.small import published, write_config
-from tests.flows.test_judging import judging_replies
+from tests.flows.test_judging import CUTTING, judging_replies
 
 
 def _values(folder: Path, **more: Any) -> dict[str, Any]:
@@ -84,6 +85,33 @@ def test_it_drops_what_was_flagged_and_accounts_for_every_row(
         len(old[i]["negative_ids"]) - len(row["negative_ids"]) for i, row in new.items()
     )
     assert any(fact.text.startswith("rows_short: ") for fact in found.facts)
+
+
+def test_what_no_judge_could_read_leaves_and_the_old_counts_still_add_up(
+    small_data_set: Path, tmp_path: Path
+) -> None:
+    judge = _values(tmp_path)["judge"]
+    _run(small_data_set, tmp_path, judge={**judge, "on_unreadable": "drop"})
+    assert verify_data_set(tmp_path / "out") == []
+    found = manifest.load_manifest(tmp_path / "out")
+    assert found.judge is not None
+    rows = _rows(tmp_path / "out").values()
+    english = [r for r in rows if r["query_language"] == "eng-Latn"]
+    assert english
+    assert not [text for r in english for text in r["negatives"] if "river Tevin" in text]
+    by_reason = {rule.reason: rule.dropped for rule in found.mining.rules}
+    assert by_reason["judged_unreadable"] == found.judge.left["judged_unreadable"] > 0
+
+
+def test_a_server_that_may_have_cut_is_a_fact_of_the_stage_as_it_is_called_here(
+    small_data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RerankServer, "scores", lambda _, pairs: [0.0] * len(pairs))
+    _run(small_data_set, tmp_path, judge={"judges": [CUTTING]})
+    told = [f.text for f in manifest.load_manifest(tmp_path / "out").facts if f.stage == "judge"]
+    assert [text.partition(":")[0] for text in told] == [
+        "The judge rerank_server sends truncate_prompt_tokens"
+    ]
 
 
 def test_version_and_date_of_the_old_data_set_are_not_the_new_ones(

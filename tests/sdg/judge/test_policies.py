@@ -161,15 +161,30 @@ def test_relabel_moves_the_flagged_to_the_positives_with_their_scores() -> None:
     ]
 
 
-def test_relabel_gives_no_score_of_another_miner_to_a_positive() -> None:
+@pytest.mark.parametrize(
+    "source", ["dense:fake", "bm25", "in_document", "random", "relabel:last_ranked", "generated:m"]
+)
+def test_a_negative_that_becomes_a_positive_keeps_its_cosine_whoever_proposed_it(
+    source: str,
+) -> None:
+    """Mining scores every candidate with the encoder of the corpus, as it scores positives."""
     rows = mined({"q1": ["glass", "herring", "cloth"]})
     values = rows.negatives.to_pylist()
-    values[0]["negative_sources"] = ["bm25", "dense:fake", "dense:fake"]
+    values[0]["negative_sources"] = [source, "dense:fake", "dense:fake"]
     rows = rows._replace(negatives=table_of(values, NEGATIVES))
     result = judged(rows, Told(says={"glass": "yes"}), policy="relabel")
     (row,) = result.result.kept.to_pylist()
     assert row["positive_ids"] == ["p", "glass"]
-    assert row["positive_scores"][1] is None
+    assert row["positive_scores"] == pytest.approx([0.9, 0.8])
+
+
+def test_a_negative_without_a_score_becomes_a_positive_without_one() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth"]})
+    values = rows.negatives.to_pylist()
+    values[0]["negative_scores"][0] = None
+    rows = rows._replace(negatives=table_of(values, NEGATIVES))
+    result = judged(rows, Told(says={"glass": "yes"}), policy="relabel")
+    assert result.result.kept["positive_scores"][0][1].as_py() is None
 
 
 def test_relabel_takes_out_what_nearly_is_the_new_positive() -> None:
@@ -243,6 +258,46 @@ def test_keep_keeps_the_unread_negatives_without_a_grade_and_counts_them() -> No
         )
     )
     assert failures == {"glass": "truncated", "herring": "", "cloth": ""}
+
+
+def test_drop_takes_the_unread_negatives_out_and_the_others_fill_up() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth", "bells"]})
+    told = Told(says={"glass": "no_score", "herring": "yes"})
+    result = judged(rows, told, on_unreadable="drop")
+    (row,) = result.result.kept.to_pylist()
+    assert row["negative_ids"] == ["cloth", "bells"]
+    assert row["dropped"][1:] == [
+        {"reason": "judged_false_negative", "count": 1},
+        {"reason": "judged_unreadable", "count": 1},
+    ]
+    assert result.extra["judged_unreadable"] == result.extra["unreadable_no_score"] == 1
+
+
+def test_drop_rejects_a_row_of_which_nothing_could_be_read_or_too_little_is_left() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth"], "q2": ["glass", "herring", "bells"]})
+    told = Told(says=dict.fromkeys(["glass", "herring", "cloth"], "no_score"))
+    result = judged(rows, told, on_unreadable="drop")
+    assert reasons(result.result) == {"q1": "no_readable_verdict", "q2": "too_few_negatives"}
+    assert result.result.rejected["detail"].to_pylist() == ["3: no_score", "1 of 2, of 3 mined"]
+    assert result.extra["judged_unreadable"] == 0
+    # A short list is kept where short lists are; one that nobody has read is not.
+    short = judged(rows, told, drop=False, on_unreadable="drop")
+    assert kept(short) == {"q2": ["bells"]}
+    assert reasons(short.result) == {"q1": "no_readable_verdict"}
+
+
+def test_drop_leaves_the_policy_for_flagged_negatives_alone() -> None:
+    told = Told(says={"glass": "no_score", "herring": "yes"})
+    rows = mined({"q1": ["glass", "herring", "cloth", "bells"]})
+    removed = judged(rows, told, on_unreadable="drop", policy="remove")
+    assert reasons(removed.result) == {"q1": "has_false_negative"}
+    relabelled = judged(rows, told, on_unreadable="drop", policy="relabel")
+    (row,) = relabelled.result.kept.to_pylist()
+    assert (row["positive_ids"], row["negative_ids"]) == (["p", "herring"], ["cloth", "bells"])
+    assert row["dropped"][1:] == [
+        {"reason": "became_positive", "count": 1},
+        {"reason": "judged_unreadable", "count": 1},
+    ]
 
 
 def test_a_row_left_short_follows_the_shortfall_policy() -> None:
@@ -338,7 +393,7 @@ words = st.sampled_from(["yes", "no", "no", "no", "invalid_json"])
 @given(
     st.lists(st.lists(words, max_size=6), max_size=5),
     st.sampled_from(["remove", "hn_remove", "relabel"]),
-    st.sampled_from(["keep", "reject"]),
+    st.sampled_from(["keep", "drop", "reject"]),
     st.booleans(),
 )
 def test_no_row_and_no_negative_is_lost_or_invented(

@@ -62,6 +62,18 @@ def test_a_score_that_is_no_number_is_no_verdict() -> None:
     assert flags(math.nan, [1.0, 2.0, 0.0], margin=0.0) == [None, None, None]
 
 
+def test_a_threshold_needs_nothing_of_the_positive_and_does_not_ask_for_it() -> None:
+    long_positive = replace(CASE, positives=("longer than twelve characters",))
+    short = tuple(c._replace(text=t) for c, t in zip(CASE.candidates, "abc", strict=True))
+    case = replace(long_positive, candidates=short)
+    # The table has no score of the positive: asking for it is an error.
+    found = Cutting(table={"a": 0.6, "b": 0.5, "c": math.nan}, threshold=0.5).judge(
+        [case, case], Answers(), 1
+    )
+    assert [v.is_relevant for v in found] == [True, False, None] * 2
+    assert [v.was_cut for v in found] == [False] * 6
+
+
 @pytest.mark.parametrize("bounds", [{}, {"margin": 0.1, "threshold": 0.5}])
 def test_exactly_one_bound_is_given(bounds: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="one at a time"):
@@ -165,8 +177,42 @@ def test_a_document_that_is_refused_costs_its_own_score_only(ranker: str, place:
     scores = judge.scores([("q", text) for text in texts])
     assert [place for place, score in enumerate(scores) if math.isnan(score)] == [place]
     assert [s for s in scores if not math.isnan(s)] == [len(t) for t in texts if len(t) < 9]
-    # Halves and their halves, not one call for each document of a long list.
-    assert len(_Ranks.asked) in (5, 7)
+    # Halves and their halves, not one call for each document of a long list; and the two short
+    # texts that show that the server ranks at all.
+    assert len(_Ranks.asked) in (6, 8)
+
+
+def test_a_server_that_refuses_everything_is_an_error_with_what_it_says_after_two_calls(
+    ranker: str,
+) -> None:
+    url = ranker.replace("/v1", "/v2")
+    judge = RerankServer(
+        base_urls=(url,), model="r", model_revision="1", threshold=0.0, max_in_flight=1
+    )
+    with pytest.raises(BackendError, match=r"ranks with " r'.*HTTP 400: \{"error": "no"\}'):
+        judge.scores([(f"q{place // 9}", "text") for place in range(90)])
+    assert [len(body["documents"]) for body in _Ranks.asked] == [9, 1]
+
+
+@pytest.mark.parametrize("pairs", [1, 6])
+def test_texts_that_are_all_refused_are_no_error_of_a_server_that_ranks(
+    ranker: str, pairs: int
+) -> None:
+    judge = RerankServer(base_urls=(ranker,), model="r", model_revision="1", threshold=0.0)
+    scores = judge.scores([(f"q{place}", "refuse " * 100) for place in range(pairs)])
+    assert [math.isnan(score) for score in scores] == [True] * pairs
+    # Each pair once, and the two short texts once.
+    assert len(_Ranks.asked) == pairs + 1
+
+
+def test_a_server_that_has_ranked_is_not_asked_whether_it_does(ranker: str) -> None:
+    judge = RerankServer(
+        base_urls=(ranker,), model="r", model_revision="1", threshold=0.0, max_in_flight=1
+    )
+    scores = judge.scores([("q", "a"), ("r", "refuse")])
+    assert scores[0] == 1.0
+    assert math.isnan(scores[1])
+    assert [body["query"] for body in _Ranks.asked] == ["q", "r"]
 
 
 def test_more_fields_are_sent_with_every_call_and_decide_the_verdicts(ranker: str) -> None:

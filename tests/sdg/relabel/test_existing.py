@@ -57,6 +57,16 @@ def test_the_preferred_negative_takes_the_place_of_the_positive() -> None:
     assert done.extra["positives_changed"] == 1
 
 
+def test_a_new_positive_keeps_its_cosine_whoever_proposed_it() -> None:
+    rows = mined({"q1": ["glass", "herring", "cloth"]})
+    values = rows.negatives.to_pylist()
+    values[0]["negative_sources"] = ["dense:fake", "bm25", "random"]
+    rows = rows._replace(negatives=table_of(values, NEGATIVES))
+    (row,) = _relabel(rows, {"herring": -0.1, "p": -0.5}).result.kept.to_pylist()
+    assert row["positive_ids"] == ["herring"]
+    assert row["positive_scores"] == pytest.approx([0.79])
+
+
 def test_the_first_original_is_remembered_through_a_second_change() -> None:
     rows = mined({"q1": ["glass", "herring", "cloth"]})
     values = rows.positives.to_pylist()
