@@ -294,6 +294,28 @@ def test_an_encoder_embeds_both_sides(tmp_path: Path) -> None:
     assert load_bitext_manifest(tmp_path / "out").encoder.name == "hashing"
 
 
+def test_two_columns_of_one_file_are_two_sides_and_one_column_twice_is_refused(
+    tmp_path: Path,
+) -> None:
+    names = ["Aldra Silva", "Pernik Yarrow", "Kestin Brume", "Orla Tevin"]
+    english, french = [f"The river {n}." for n in names], [f"La rivière {n}." for n in names[::-1]]
+    pl.DataFrame({"text": english, "fr": french}).write_parquet(tmp_path / "both.parquet")
+    given = {"path": str(tmp_path / "both.parquet")}
+
+    def config(source: str, target: str) -> BitextRunConfig:
+        sides = {"source": source, "target": target}
+        columns = {side: {**given, "text_column": name} for side, name in sides.items()}
+        return _config(tmp_path, vectors=None, encoder={"encoder": "hashing"}, **columns)
+
+    mine_translations(config("text", "fr"), tmp_path / "out")
+    found = {row["query"]: row["positive"] for row in _rows(tmp_path / "out")}
+    assert found == dict(zip(english, french[::-1], strict=True))
+    # Found by its usual name, `text` is the same column as when it is named.
+    for source, target in (("fr", "fr"), ("text", "text"), ("text", ""), ("", "")):
+        with pytest.raises(ConfigError, match=f"both are the column '{source or 'text'}' of"):
+            mine_translations(config(source, target), tmp_path / "same")
+
+
 def test_the_directory_loads_as_a_data_set(mined: Path, tmp_path: Path) -> None:
     loaded = datasets.load_dataset(str(mined), cache_dir=str(tmp_path))
     assert loaded["train"].select_columns(["query", "positive"]).to_list()[0] == {
