@@ -42,13 +42,16 @@ def facts_of_counts(
                 yield Fact(kind="fallback", stage=called, text=text)
 
 
-def facts_of_miners(prepared: Shard | None, recall: Shard | None, stage: str) -> Iterator[Fact]:
+def facts_of_miners(
+    prepared: Shard | None, recall: Shard | None, stage: str, proposing: str = "propose"
+) -> Iterator[Fact]:
     """Yield what approximate indexes miss, and which texts other miners cut.
 
     Args:
         prepared: What the miners made of the corpus, if there are any.
         recall: What approximate indexes find, if there is one.
         stage: That searched.
+        proposing: The stage that asked the other miners.
     """
     if recall is not None:
         for text in recall_texts(recall):
@@ -56,4 +59,4 @@ def facts_of_miners(prepared: Shard | None, recall: Shard | None, stage: str) ->
     for source, cut in (prepared.facts if prepared is not None else {}).items():
         if cut.get("documents_truncated"):
             text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
-            yield Fact(kind="fallback", stage="propose", text=text)
+            yield Fact(kind="fallback", stage=proposing, text=text)

@@ -54,7 +54,7 @@ OPTIONAL_CODE_VERSIONS = {
     "written": 1,
     "link": 1,
     "add_written": 1,
-    "near": 1,
+    "near": 2,
 }
 
 
