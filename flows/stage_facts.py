@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from data_cards.records import Fact
 from flows.miners import recall_texts
 from flows.outcome import StageOutcome
+from flows.stage_shards import SCANNED
 from sdg.shards import UNANSWERED, Shard
 
 # Counts beside rows that a user of the data must know, as `Counts.extra` names them.
@@ -18,6 +19,7 @@ _TOLD = (
     "queries_with_unscored_source",
     "pairs_unreadable",
     "reviews_unreadable_kept",
+    SCANNED,
     UNANSWERED,
 )
 

@@ -18,7 +18,7 @@ from flows.mine_config import MineConfig
 from flows.miners import corpus_files, miners_identity
 from flows.progress import advance
 from flows.resources import held
-from flows.stage_shards import identity_of
+from flows.stage_shards import identity_of, searching
 from flows.workspace import Workspace
 from mining.embed import EmbeddedQueries
 from mining.search import Wanted
@@ -75,7 +75,7 @@ def find_near(
             queries=embedded.digest,
             documents=files.fingerprint,
         ),
-        compute,
+        searching(compute),
     )
 
 

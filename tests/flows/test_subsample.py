@@ -323,6 +323,25 @@ def test_what_an_approximate_index_misses_is_said(folder: Path, tmp_path: Path) 
     assert "approximate: it found" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
+def test_queries_that_a_gpu_did_not_search_are_told(
+    folder: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if every query needed more than a GPU gives.
+    monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    index = {"index": "faiss_flat", "device": "gpu"}
+    subsample_pairs(config(folder, index=index, mining=BM25), tmp_path, Limits(TOP_N, None))
+    told = [(f.kind, f.stage, f.text) for f in manifest_of(tmp_path).facts if "scanned" in f.text]
+    assert told == [("fallback", "near", f"queries_scanned_on_cpu: {ASKED + 1}.")]
+    assert ids_of(tmp_path) == ids_of(small)
+    assert "scanned" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    # Mining tells it of its own stages.
+    mining = {**BM25, "num_negatives": 2}
+    mine_pairs(config(folder, index=index, mining=mining), tmp_path / "mined")
+    facts = load_manifest(tmp_path / "mined").facts
+    told_stages = [fact.stage for fact in facts if fact.text.startswith("queries_scanned_on_cpu")]
+    assert told_stages == ["propose", "mine"]
+
+
 def test_what_cannot_work_is_refused(folder: Path, small: Path, tmp_path: Path) -> None:
     limits = Limits(TOP_N, None)
     with pytest.raises(ConfigError, match="`corpus` must be given"):
