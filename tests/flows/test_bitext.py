@@ -283,6 +283,19 @@ def test_a_sentence_without_meaning_in_its_margin_says_so(tmp_path: Path) -> Non
     assert counted["target_pairs"] == {"not_retrieved": 1}
 
 
+def test_sentences_that_a_gpu_did_not_search_are_told(
+    folder: Path, mined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if every sentence needed more than a GPU gives.
+    monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    index = {"index": "faiss_flat", "device": "gpu"}
+    mine_translations(_config(folder, index=index), tmp_path / "out")
+    facts = [(f.kind, f.stage, f.text) for f in load_bitext_manifest(tmp_path / "out").facts]
+    # Five of one side and four of the other.
+    assert facts == [("fallback", "pairs", "queries_scanned_on_cpu: 9.")]
+    assert _rows(tmp_path / "out") == _rows(mined)
+
+
 def test_an_encoder_embeds_both_sides(tmp_path: Path) -> None:
     names = ["Aldra Silva", "Pernik Yarrow", "Kestin Brume", "Orla Tevin"]
     write_jsonl(tmp_path / "source.jsonl", [{"text": f"The river {n}."} for n in names])
