@@ -84,7 +84,10 @@ def record_sets(
                 "name": folder,
                 "description": table.meaning,
                 **({"key": {"@id": f"{folder}/{table.key}"}} if table.key else {}),
-                "field": [_field(folder, column, meanings) for column in table.schema],
+                "field": [
+                    _field(folder, column, {**meanings, **table.meanings})
+                    for column in table.schema
+                ],
             }
         )
     return found

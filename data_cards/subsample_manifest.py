@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, model_validator
 from data_cards import layout
 from data_cards.manifest_file import checked, read_manifest
 from data_cards.privacy import private_values
+from data_cards.publication import Publication, Texts
 from data_cards.records import (
     Count,
     EncoderRecord,
@@ -27,6 +28,15 @@ from sdg.part import Part
 
 # The stage that counts documents that stay.
 STAGE = "subsample"
+
+
+class SubsamplePublication(Publication):
+    """What the publisher of a subsampled corpus can say; see `Publication`."""
+
+    intended_use: Texts = (
+        "measuring retrieval and mining hard negatives at a part of the cost of the whole corpus",
+    )
+    not_for: Texts = ("finding documents: most of the corpus is missing",)
 
 
 class FinderRecord(Part):
@@ -54,6 +64,7 @@ class SubsampleManifest(Part):
         name: For people.
         pairmill_version: Of the code that wrote it.
         licence: Hugging Face licence identifier of the whole.
+        card: What its publisher says of it.
         config: The settings that decided it, made publishable by `privacy.publishable`.
         fingerprint: Of everything that decided the content.
         seed: Decides what a limit leaves out.
@@ -76,6 +87,7 @@ class SubsampleManifest(Part):
     name: str
     pairmill_version: str
     licence: str
+    card: SubsamplePublication = SubsamplePublication()
     config: dict[str, JsonValue]
     fingerprint: Sha256
     seed: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -18,11 +20,14 @@ class PublishedTable(NamedTuple):
         schema: Of each.
         meaning: What a row is, in one sentence.
         key: Column that no two rows share; "" if there is none.
+        meanings: Of columns that `columns.MEANINGS` does not know, or that mean something else
+            here.
     """
 
     schema: pa.Schema
     meaning: str
     key: str = ""
+    meanings: Mapping[str, str] = MappingProxyType({})
 
 
 TABLES = {

@@ -89,11 +89,16 @@ def _bitext_stages(config: BitextRunConfig, space: Workspace) -> RunOutcome:
 
 
 def _check_sides(config: BitextRunConfig) -> None:
-    if config.source.content_identity() == config.target.content_identity():
+    """Refuse one set of sentences twice; two columns of one file are two sets."""
+    source, target = config.source, config.target
+    if source.content_identity() != target.content_identity():
+        return
+    column = source.text_column_read()
+    if column == target.text_column_read():
         raise ConfigError(
-            f"`source` and `target` must be two sets of sentences, but both are "
-            f"{config.source.path!r}: every sentence would be its own translation. Give the other "
-            "language."
+            f"`source` and `target` must be two sets of sentences, but both are the column "
+            f"{column!r} of {source.path!r}: every sentence would be its own "
+            "translation. Give the other language, or name its column with `target.text_column`."
         )
 
 

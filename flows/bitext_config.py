@@ -34,6 +34,22 @@ class SentenceSource(DocumentSource):
     parent_column: str = "-"
     chunk_index_column: str = "-"
 
+    def text_column_read(self) -> str:
+        """Return the column of texts in the first file, named or found; "" if there is no row.
+
+        Raises:
+            DataError: If there is none, or the source cannot be read.
+            BackendError: If the hub does not answer.
+        """
+        found = [""]
+
+        def choose(present: Sequence[str], where: str) -> list[str]:
+            found.append(self.choose(present, where)["text"])
+            return found[-1:]
+
+        next(self.batches(choose), None)
+        return found[-1]
+
 
 class SourceSentences(SentenceSource):
     """The side that queries come from."""

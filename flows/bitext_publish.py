@@ -36,6 +36,7 @@ from flows.outcome import RunOutcome, StageOutcome, outcomes_of
 from flows.publish import move_in
 from flows.resources import held
 from flows.result_directory import whole_manifest, write_numbered
+from flows.stage_facts import facts_of_counts
 from flows.stage_shards import CODE_VERSIONS
 from flows.workspace import Workspace
 from sdg import store
@@ -185,7 +186,7 @@ def _describe(
                 {"source": source, "target": target, "pairs": count}
                 for source, target, count in languages
             ],
-            "facts": list(_facts(config, mined)),
+            "facts": [*_facts(config, mined), *facts_of_counts(stages)],
             "files": manifest.file_records(staging),
         }
     )

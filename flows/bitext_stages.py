@@ -6,6 +6,7 @@ sentences      vectors        pairs by margin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from flows.given_miners import open_given_index
 from flows.given_stages import open_given_corpus
 from flows.given_vectors import vectors_identity
 from flows.progress import advance
-from flows.stage_shards import identity_of
+from flows.stage_shards import identity_of, searching
 from flows.workspace import Workspace
 from mining.bitext import Floats, Neighbours, Pairs, VectorBlocks, mine_bitext
 from mining.corpus import CorpusView
@@ -79,7 +80,8 @@ def mine_sides(
         margins = found.below_threshold.margins
         reasons = {BELOW: int(np.isfinite(margins).sum()), UNDEFINED: int(np.isinf(margins).sum())}
         kept = len(found.pairs.margins)
-        counts = Counts(kept + len(margins), kept, {k: n for k, n in reasons.items() if n})
+        rejected = {reason: count for reason, count in reasons.items() if count}
+        counts = Counts(kept + len(margins), kept, rejected, nearest.extra)
         tables = {"kept": _table(found.pairs), "rejected": _table(found.below_threshold)}
         return Outcome(tables, counts)
 
@@ -111,6 +113,8 @@ class _KeptSearch:
             for side in SIDES
         }
         self._blocks = dict.fromkeys(SIDES, 0)
+        # What the searches counted beside rows, finished ones of an earlier run included.
+        self.extra = Counter[str]()
 
     def __call__(self, queries: Floats, other: VectorBlocks, k: int) -> Neighbours:
         """Return the k nearest of each query; equal ones by id."""
@@ -128,7 +132,9 @@ class _KeptSearch:
             "bitext_nearest", k=k, side=side, block=number, rows=len(queries), inputs=self._inputs
         )
         name = f"{side}-{number:05d}"
-        table = finish(self._space.shard("nearest", name), identity, compute).table("nearest")
+        shard = finish(self._space.shard("nearest", name), identity, searching(compute))
+        self.extra.update(shard.counts.extra)
+        table = shard.table("nearest")
         advance(len(queries))
         shape = (len(queries), k)
         # Not read-only, as what a search returns.

@@ -20,7 +20,7 @@ from flows.miners import (
 )
 from flows.progress import advance
 from flows.resources import held
-from flows.stage_shards import identity_of, outcome_of
+from flows.stage_shards import identity_of, outcome_of, searching
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries
@@ -82,7 +82,7 @@ def propose_given(
             queries=embedded.digest,
             documents=files.fingerprint,
         ),
-        compute,
+        searching(compute),
     )
 
 
@@ -182,7 +182,7 @@ def mine_given(
             queries=embedded.digest,
             documents=[shard.digest for shard in documents],
         ),
-        compute,
+        searching(compute),
     )
     advance(pairs.counts.kept)
     return shard

@@ -57,16 +57,32 @@ def mine_pairs(config: MineConfig, directory: Path) -> RunOutcome:
         return _mine_stages.with_options(task_runner=runner)(config, Workspace(directory))
 
 
-class EmbeddedPairs(NamedTuple):
-    """What is there before anything is mined.
+class GivenInputs(NamedTuple):
+    """What was read, before anything is embedded.
 
     Attributes:
         corpus: read_corpus.
         pairs: Of all pairs: what was rejected, and counts.
         added: Documents that only the pairs know.
+        parts: Queries and positives.
+    """
+
+    corpus: list[Shard]
+    pairs: Shard
+    added: Shard
+    parts: list[Shard]
+
+
+class EmbeddedPairs(NamedTuple):
+    """What is there before anything is mined; see `GivenInputs` for what is not said here.
+
+    Attributes:
+        corpus: Read.
+        pairs: Read.
+        added: Read.
         documents: `corpus` and `added`.
         embedded: embed.
-        parts: Queries and positives.
+        parts: Read.
         vectors: Of the queries, one for each of `parts`.
     """
 
@@ -101,9 +117,22 @@ def _mine_stages(config: MineConfig, space: Workspace) -> RunOutcome:
 
 def embedded_pairs(run: Run, config: MineConfig, space: Workspace) -> EmbeddedPairs:
     """Read pairs and corpus and embed both, or find that done."""
+    return embed_inputs(run, config, space, read_inputs(run, config, space))
+
+
+def read_inputs(run: Run, config: MineConfig, space: Workspace) -> GivenInputs:
+    """Read pairs and corpus, or find that done."""
     corpus = run.stage("corpus", "documents", tasks.read_corpus, [(space, config)])
     pairs, added, *parts = run.once(tasks.read_given_pairs, space, config, corpus)
     run.add("pairs", "pairs", [pairs])
+    return GivenInputs(corpus, pairs, added, parts)
+
+
+def embed_inputs(
+    run: Run, config: MineConfig, space: Workspace, inputs: GivenInputs
+) -> EmbeddedPairs:
+    """Embed what was read, or find that done."""
+    corpus, pairs, added, parts = inputs
     documents = [*corpus, added]
     total = sum(shard.counts.kept for shard in documents)
     embedded = run.stage(

@@ -13,7 +13,7 @@ from flows.mine_config import MineConfig
 from flows.mining_stages import open_corpus, open_index
 from flows.progress import advance
 from flows.resources import held
-from flows.stage_shards import identity_of
+from flows.stage_shards import identity_of, searching
 from flows.workspace import Workspace
 from mining.embed import EmbeddedQueries
 from mining.merge import merge
@@ -88,7 +88,7 @@ def propose_shard(
             positives=positives.digest,
             documents=files.fingerprint,
         ),
-        compute,
+        searching(compute),
     )
 
 

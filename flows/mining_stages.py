@@ -9,7 +9,7 @@ from flows.config import RunConfig
 from flows.corpus_stages import corpus_of
 from flows.progress import advance
 from flows.resources import held, opened_corpus
-from flows.stage_shards import identity_of, outcome_of
+from flows.stage_shards import identity_of, outcome_of, searching
 from flows.workspace import Workspace
 from mining.corpus import CorpusView
 from mining.embed import EmbeddedQueries, embed_documents
@@ -100,7 +100,7 @@ def retrieve_shard(
             queries=queries.digest,
             documents=[shard.digest for shard in documents],
         ),
-        compute,
+        searching(compute),
     )
 
 
@@ -198,7 +198,7 @@ def mine_shard(
             positives=positives.digest,
             documents=[shard.digest for shard in documents],
         ),
-        compute,
+        searching(compute),
     )
     advance(positives.counts.kept)
     return shard

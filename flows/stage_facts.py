@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from data_cards.records import Fact
 from flows.miners import recall_texts
 from flows.outcome import StageOutcome
+from flows.stage_shards import SCANNED
 from sdg.shards import UNANSWERED, Shard
 
 # Counts beside rows that a user of the data must know, as `Counts.extra` names them.
@@ -18,6 +19,7 @@ _TOLD = (
     "queries_with_unscored_source",
     "pairs_unreadable",
     "reviews_unreadable_kept",
+    SCANNED,
     UNANSWERED,
 )
 
@@ -42,13 +44,16 @@ def facts_of_counts(
                 yield Fact(kind="fallback", stage=called, text=text)
 
 
-def facts_of_miners(prepared: Shard | None, recall: Shard | None, stage: str) -> Iterator[Fact]:
+def facts_of_miners(
+    prepared: Shard | None, recall: Shard | None, stage: str, proposing: str = "propose"
+) -> Iterator[Fact]:
     """Yield what approximate indexes miss, and which texts other miners cut.
 
     Args:
         prepared: What the miners made of the corpus, if there are any.
         recall: What approximate indexes find, if there is one.
         stage: That searched.
+        proposing: The stage that asked the other miners.
     """
     if recall is not None:
         for text in recall_texts(recall):
@@ -56,4 +61,4 @@ def facts_of_miners(prepared: Shard | None, recall: Shard | None, stage: str) ->
     for source, cut in (prepared.facts if prepared is not None else {}).items():
         if cut.get("documents_truncated"):
             text = f"{cut['documents_truncated']} documents were cut at the input of {source}."
-            yield Fact(kind="fallback", stage="propose", text=text)
+            yield Fact(kind="fallback", stage=proposing, text=text)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from mining.cpu_scans import counting_cpu_scans
 from sdg.ids import fingerprint
 from sdg.schemas import StageResult
 from sdg.shards import Counts, Outcome, Shard
 
+# Queries that were scanned on the CPU although a GPU was asked for, in `Counts.extra`.
+SCANNED = "queries_scanned_on_cpu"
 # Raised by hand when a stage gives other rows than before for the same inputs and settings.
 CODE_VERSIONS = {
     "read": 1,
@@ -54,7 +59,7 @@ OPTIONAL_CODE_VERSIONS = {
     "written": 1,
     "link": 1,
     "add_written": 1,
-    "near": 1,
+    "near": 2,
 }
 
 
@@ -62,6 +67,20 @@ def identity_of(stage: str, **parts: Any) -> dict[str, Any]:  # noqa: ANN401 - J
     """Return the identity of a shard of `stage`: its code version and everything named."""
     version = CODE_VERSIONS.get(stage) or OPTIONAL_CODE_VERSIONS[stage]
     return {"stage": stage, "code": version, **parts}
+
+
+def searching(compute: Callable[[], Outcome]) -> Callable[[], Outcome]:
+    """Return what computes the same shard, and counts queries that a GPU did not search."""
+
+    def counted() -> Outcome:
+        with counting_cpu_scans() as scans:
+            outcome = compute()
+        if not scans.queries:
+            return outcome
+        extra = Counts(extra={SCANNED: scans.queries})
+        return replace(outcome, counts=outcome.counts + extra)
+
+    return counted
 
 
 def outcome_of(result: StageResult, **extra: int) -> Outcome:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import flow
 
 from flows import resources, tasks
 from flows.given_stages import open_given_corpus
-from flows.mine import EmbeddedPairs, embedded_pairs, prepared_others
+from flows.mine import EmbeddedPairs, embed_inputs, prepared_others, read_inputs
 from flows.mine_config import MineConfig, load_mine_config
 from flows.mined import Others
 from flows.outcome import RunOutcome
@@ -33,7 +34,7 @@ from flows.subsample_publish import (
 from flows.subsample_rows import ADDED_COLUMNS, Subsampled
 from flows.subsample_stages import near_of_all
 from flows.workspace import Workspace
-from mining.subsample import Rows, subsample_corpus
+from mining.subsample import Rows, check_limit, subsample_corpus
 from sdg.errors import ConfigError
 from sdg.shards import Shard
 
@@ -80,7 +81,10 @@ def subsample_pairs(config: MineConfig, directory: Path, limits: Limits) -> RunO
 @flow(name="pairmill-subsample", persist_result=False, validate_parameters=False)
 def _subsample_stages(config: MineConfig, space: Workspace, limits: Limits) -> RunOutcome:
     run, start = Run(), time.monotonic()
-    inputs = embedded_pairs(run, config, space)
+    given = read_inputs(run, config, space)
+    # Hours before it would be found out by counting what was found.
+    check_limit(_num_positives(given.parts), limits.max_documents)
+    inputs = embed_inputs(run, config, space, given)
     others = prepared_others(run, config, space, inputs.vectors, inputs.documents, limits.top_n)
     calls = [
         (space, config, limits.top_n, part, vector, inputs.documents)
@@ -109,12 +113,18 @@ def _chosen(
 ) -> Subsampled:
     corpus = open_given_corpus(space, config, inputs.documents)
     sources = [corpus.miner, *(miner.source for miner in config.mining.miners)]
-    near = near_of_all(found, sources)
+    near = near_of_all(found, sources, len(corpus))
     ids = [pc.list_flatten(part.table("positives")["positive_ids"]) for part in inputs.parts]
     positives = [corpus.rows_of(own.to_pylist()) for own in ids]
     every: Rows = np.concatenate([np.empty(0, np.int64), *positives])
     chosen = subsample_corpus(near, every, config.seed, limits.max_documents)
     return Subsampled(inputs, others, {name: len(rows) for name, rows in near.items()}, chosen)
+
+
+def _num_positives(parts: Sequence[Shard]) -> int:
+    """Return how many documents are a positive of any query; ids and documents are one to one."""
+    ids = [pc.list_flatten(part.table("positives")["positive_ids"]).unique() for part in parts]
+    return len(pa.chunked_array(ids, pa.string()).unique())
 
 
 def _check(config: MineConfig) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from data_cards import layout, manifest, privacy, records
 from data_cards.subsample_card import render_subsample_card
+from data_cards.subsample_croissant import render_subsample_croissant
 from data_cards.subsample_manifest import (
     STAGE,
     FinderRecord,
@@ -37,14 +38,15 @@ from flows.subsample_rows import (
     in_files,
     kept_tables,
     left_out_tables,
+    tables_of,
 )
 from flows.workspace import Workspace
 from sdg import store
 from sdg.ids import fingerprint
 
 # What of a mining run's settings decides which documents stay.
-_SETTINGS = {"title", "licence", "description", "seed", "pairs", "corpus", "vectors", "encoder"}
-_SETTINGS |= {"vector_dtype", "index"}
+_SETTINGS = {"title", "licence", "description", "card", "seed", "pairs", "corpus", "vectors"}
+_SETTINGS |= {"encoder", "vector_dtype", "index"}
 
 
 class Limits(NamedTuple):
@@ -85,10 +87,7 @@ def subsample_fingerprint(config: MineConfig, limits: Limits) -> str:
 def current_subsample(config: MineConfig, limits: Limits, directory: Path) -> RunOutcome | None:
     """Return the outcome of a whole directory that is what is asked for, or None."""
     found = whole_manifest(
-        directory,
-        load_subsample_manifest,
-        lambda: subsample_fingerprint(config, limits),
-        (layout.CARD,),
+        directory, load_subsample_manifest, lambda: subsample_fingerprint(config, limits)
     )
     if found is None:
         return None
@@ -125,6 +124,8 @@ def publish_subsample(
     described = _describe(config, limits, space, staging, done, stages)
     move_in(staging, space.directory)
     store.write_text(space.directory / layout.CARD, render_subsample_card(described))
+    croissant = render_subsample_croissant(described, tables_of(attributes_of(config)))
+    store.write_text(space.directory / layout.CROISSANT, croissant)
     store.write_json(space.directory / layout.MANIFEST, described.to_json())
     return described
 
@@ -146,6 +147,8 @@ def _describe(
             "name": config.title if "title" in config.model_fields_set else "Subsampled corpus",
             "pairmill_version": importlib.metadata.version("pairmill"),
             "licence": config.licence,
+            # What was not stated is what holds for a corpus, not for a data set with negatives.
+            "card": config.card.model_dump(exclude_unset=True),
             "config": privacy.publishable(settings),
             "fingerprint": subsample_fingerprint(config, limits),
             "seed": config.seed,
@@ -170,7 +173,7 @@ def _describe(
             "stages": [records.stage_record(s.name, s.unit, s.counts) for s in counted],
             "facts": [
                 *facts_of_inputs(config, inputs.pairs, inputs.embedded),
-                *facts_of_miners(done.others.prepared, done.others.recall, "near"),
+                *facts_of_miners(done.others.prepared, done.others.recall, "near", "near"),
                 *facts_of_counts(stages),
             ],
             "files": manifest.file_records(staging),

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flows.given_miners import open_given_index
 from flows.given_stages import open_given_corpus
@@ -19,7 +18,7 @@ from flows.mine_config import MineConfig
 from flows.miners import corpus_files, miners_identity
 from flows.progress import advance
 from flows.resources import held
-from flows.stage_shards import identity_of
+from flows.stage_shards import identity_of, searching
 from flows.workspace import Workspace
 from mining.embed import EmbeddedQueries
 from mining.search import Wanted
@@ -27,7 +26,7 @@ from mining.subsample import Rows, distinct
 from sdg.shards import Counts, Outcome, Shard, finish
 
 # Rows of the corpus that a miner found for any query of the shard, each once, ascending.
-NEAR = pa.schema([("miner", pa.string()), ("row", pa.int64())])
+NEAR = pa.schema([("miner", pa.dictionary(pa.int32(), pa.string())), ("row", pa.int64())])
 
 
 def find_near(
@@ -76,18 +75,33 @@ def find_near(
             queries=embedded.digest,
             documents=files.fingerprint,
         ),
-        compute,
+        searching(compute),
     )
 
 
-def near_of_all(found: Sequence[Shard], miners: Sequence[str]) -> dict[str, Rows]:
-    """Return miner -> rows that it found for any query of the run, each once, ascending."""
-    tables = [NEAR.empty_table(), *(shard.table("near") for shard in found)]
-    near = pa.concat_tables(tables)
-    own = {miner: near.filter(pc.equal(near["miner"], miner)) for miner in miners}
-    return {miner: distinct(table["row"].to_numpy()) for miner, table in own.items()}
+def near_of_all(
+    found: Sequence[Shard], miners: Sequence[str], num_documents: int
+) -> dict[str, Rows]:
+    """Return miner -> rows that it found for any query of the run, each once, ascending.
+
+    One shard is in memory at a time, beside one byte per document and miner.
+
+    Args:
+        found: Shards of `find_near`.
+        miners: Their names.
+        num_documents: Of the corpus; all rows are below it.
+    """
+    is_near = {miner: np.zeros(num_documents, np.bool_) for miner in miners}
+    for shard in found:
+        for batch in shard.table("near").to_batches():
+            names, rows = batch["miner"], batch["row"].to_numpy()
+            codes = names.indices.to_numpy()
+            for code, miner in enumerate(names.dictionary.to_pylist()):
+                is_near[miner][rows[codes == code]] = True
+    return {miner: np.flatnonzero(marks) for miner, marks in is_near.items()}
 
 
 def _table(near: Mapping[str, Rows]) -> pa.Table:
-    names = np.repeat(list(near), [len(rows) for rows in near.values()])
-    return pa.table([pa.array(names), np.concatenate([*near.values()])], schema=NEAR)
+    codes = np.repeat(np.arange(len(near), dtype=np.int32), [len(rows) for rows in near.values()])
+    names = pa.DictionaryArray.from_arrays(codes, pa.array(list(near), pa.string()))
+    return pa.table([names, np.concatenate([*near.values()])], schema=NEAR)

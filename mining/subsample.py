@@ -45,6 +45,19 @@ def distinct(rows: Rows) -> Rows:
     return every[every >= 0]
 
 
+def check_limit(num_positives: int, max_documents: int | None) -> None:
+    """Check that all positives may stay.
+
+    Raises:
+        ConfigError: If they alone are more than `max_documents`.
+    """
+    if max_documents is not None and num_positives > max_documents:
+        raise ConfigError(
+            f"`--max-documents` must be at least the number of positives, {num_positives}, but is "
+            f"{max_documents} instead. Raise it, or take fewer queries."
+        )
+
+
 def subsample_corpus(
     near: Mapping[str, Rows], positives: Rows, seed: int, max_documents: int | None = None
 ) -> SubsampledCorpus:
@@ -69,12 +82,8 @@ def subsample_corpus(
     others = np.setdiff1d(pool, kept, assume_unique=True)
     if max_documents is None or len(kept) + len(others) <= max_documents:
         return SubsampledCorpus(np.union1d(kept, others), none, kept, only)
+    check_limit(len(kept), max_documents)
     room = max_documents - len(kept)
-    if room < 0:
-        raise ConfigError(
-            f"`--max-documents` must be at least the number of positives, {len(kept)}, but is "
-            f"{max_documents} instead. Raise it, or take fewer queries."
-        )
     draws = words_at(np.array(seed_for(seed, "subsample"), np.uint64), others)
     order = np.lexsort((others, draws))
     drawn, left = others[order[:room]], others[order[room:]]

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mining.corpus import CorpusView
+from mining.cpu_scans import add_cpu_scans
 from mining.indexes import INDEXES, Index
 from mining.indexes.faiss_library import load_faiss
 from mining.scan import scan
@@ -40,7 +41,8 @@ class FaissFlat(Index):
 
     FAISS finds the top of a list, and knows no bound: it is asked for more until enough documents
     inside the bounds are among its proposals, which are then scored exactly. Queries that would
-    need more than 2,048 proposals are scanned instead.
+    need more than 2,048 proposals are scanned instead, on the CPU whatever the device; where that
+    is "gpu", they are counted (`mining.cpu_scans`).
 
     Attributes:
         device: "cpu", or "gpu": asked for and not there is an error, never a fallback. Written
@@ -79,6 +81,8 @@ class FaissFlat(Index):
                 break
             depth = min(depth * _DEEPER, len(corpus))
         if len(waiting) and len(corpus):
+            if self.device == "gpu":
+                add_cpu_scans(len(waiting))
             rest = scan(queries[waiting], corpus, wanted.part(waiting), Float32Screen())
             _put(found, waiting, rest)
         return found

@@ -283,6 +283,19 @@ def test_a_sentence_without_meaning_in_its_margin_says_so(tmp_path: Path) -> Non
     assert counted["target_pairs"] == {"not_retrieved": 1}
 
 
+def test_sentences_that_a_gpu_did_not_search_are_told(
+    folder: Path, mined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if every sentence needed more than a GPU gives.
+    monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    index = {"index": "faiss_flat", "device": "gpu"}
+    mine_translations(_config(folder, index=index), tmp_path / "out")
+    facts = [(f.kind, f.stage, f.text) for f in load_bitext_manifest(tmp_path / "out").facts]
+    # Five of one side and four of the other.
+    assert facts == [("fallback", "pairs", "queries_scanned_on_cpu: 9.")]
+    assert _rows(tmp_path / "out") == _rows(mined)
+
+
 def test_an_encoder_embeds_both_sides(tmp_path: Path) -> None:
     names = ["Aldra Silva", "Pernik Yarrow", "Kestin Brume", "Orla Tevin"]
     write_jsonl(tmp_path / "source.jsonl", [{"text": f"The river {n}."} for n in names])
@@ -292,6 +305,28 @@ def test_an_encoder_embeds_both_sides(tmp_path: Path) -> None:
     found = {row["query"]: row["positive"] for row in _rows(tmp_path / "out")}
     assert found == {f"The river {n}.": f"La rivière {n}." for n in names}
     assert load_bitext_manifest(tmp_path / "out").encoder.name == "hashing"
+
+
+def test_two_columns_of_one_file_are_two_sides_and_one_column_twice_is_refused(
+    tmp_path: Path,
+) -> None:
+    names = ["Aldra Silva", "Pernik Yarrow", "Kestin Brume", "Orla Tevin"]
+    english, french = [f"The river {n}." for n in names], [f"La rivière {n}." for n in names[::-1]]
+    pl.DataFrame({"text": english, "fr": french}).write_parquet(tmp_path / "both.parquet")
+    given = {"path": str(tmp_path / "both.parquet")}
+
+    def config(source: str, target: str) -> BitextRunConfig:
+        sides = {"source": source, "target": target}
+        columns = {side: {**given, "text_column": name} for side, name in sides.items()}
+        return _config(tmp_path, vectors=None, encoder={"encoder": "hashing"}, **columns)
+
+    mine_translations(config("text", "fr"), tmp_path / "out")
+    found = {row["query"]: row["positive"] for row in _rows(tmp_path / "out")}
+    assert found == dict(zip(english, french[::-1], strict=True))
+    # Found by its usual name, `text` is the same column as when it is named.
+    for source, target in (("fr", "fr"), ("text", "text"), ("text", ""), ("", "")):
+        with pytest.raises(ConfigError, match=f"both are the column '{source or 'text'}' of"):
+            mine_translations(config(source, target), tmp_path / "same")
 
 
 def test_the_directory_loads_as_a_data_set(mined: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import mlcroissant
 import numpy as np
 import polars as pl
 import pytest
@@ -25,6 +26,7 @@ from flows.settings import parse_settings
 from flows.subsample import subsample_pairs
 from flows.subsample_publish import Limits
 from sdg.errors import ConfigError, ContractError, DataError
+from tests.data_cards.croissant_records import issues, plain
 from tests.flows import pairs
 from tests.flows.small import pairmill, published
 
@@ -156,8 +158,69 @@ def test_a_limit_keeps_the_positives_and_says_what_it_left_out(
     assert set(ids_of(tmp_path)) < set(ids_of(small))
     left = [row["row_id"] for row in rows_of(tmp_path, "rejected") if row["reason"] == "over_limit"]
     assert set(ids_of(small)) == {*ids_of(tmp_path), *left}
+
+
+def test_fewer_documents_than_positives_are_refused_before_anything_is_embedded(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("asked to embed")
+
+    monkeypatch.setattr("mining.encoders.hashing.Hashing.encode", refuse)
+    # Twelve of the corpus, and one that only the pairs know.
     with pytest.raises(ConfigError, match="number of positives, 13, but is 12"):
         run(folder, tmp_path, limit=12)
+    with pytest.raises(AssertionError, match="asked to embed"):
+        run(folder, tmp_path, limit=13)
+
+
+def test_croissant_gives_the_documents_back(folder: Path, tmp_path: Path) -> None:
+    # One has the name of a column of rejected/, which means something else there.
+    rows = [json.loads(t) for t in (folder / "corpus.jsonl").read_text("utf-8").splitlines()]
+    pairs.write_jsonl(tmp_path / "corpus.jsonl", [{**row, "detail": "told"} for row in rows])
+    corpus = {"path": str(tmp_path / "corpus.jsonl"), "attributes": ["topic", "detail"]}
+    out = tmp_path / "out"
+    subsample_pairs(
+        config(folder, corpus=corpus, mining=BM25, card={"biases": ["Towns only."]}),
+        out,
+        Limits(TOP_N, None),
+    )
+    dataset = mlcroissant.Dataset(out / "croissant.json")
+    assert issues(dataset) == (set(), {"citeAs", "datePublished", "version"})
+    for part in ("data", "rejected"):
+        assert [plain(record) for record in dataset.records(part)] == rows_of(out, part)
+    text = json.loads((out / "croissant.json").read_text(encoding="utf-8"))
+    told = {f["@id"]: f["description"] for s in text["recordSet"] for f in s["field"]}
+    assert told["data/detail"] == told["data/topic"] == "A column of the corpus that was given."
+    assert told["rejected/detail"] == "The value that decided."
+    assert told["rejected/row"].startswith("Row in the corpus that was given")
+    own = manifest_of(out)
+    finders = ", ".join(f"{f.miner} {f.documents}" for f in own.finders)
+    assert dataset.metadata.data_biases == [
+        f"Documents by the miner that found them: {finders}.",
+        "Towns only.",
+    ]
+    assert dataset.metadata.data_use_cases == [
+        *(f"For: {use}." for use in own.card.intended_use),
+        *(f"Not for: {use}." for use in own.card.not_for),
+    ]
+    assert text["distribution"][0]["sha256"] == own.files[text["distribution"][0]["@id"]].sha256
+
+
+def test_how_files_are_cut_and_documents_are_read_changes_no_row(
+    folder: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = {"path": str(folder / "corpus.jsonl"), "attributes": ["topic"]}
+    own = config(folder, corpus=corpus, mining=BM25)
+    subsample_pairs(own, tmp_path / "whole", Limits(TOP_N, None))
+    monkeypatch.setattr("flows.subsample_rows._READ_ROWS", 7)
+    subsample_pairs(own, tmp_path / "pieces", Limits(TOP_N, None))
+    assert published(tmp_path / "pieces") == published(tmp_path / "whole")
+    monkeypatch.setattr("flows.subsample_rows._FILE_BYTES", 4000)
+    subsample_pairs(own, tmp_path / "cut", Limits(TOP_N, None))
+    assert len(list((tmp_path / "cut" / "data").iterdir())) > 3
+    for part in ("data", "rejected"):
+        assert rows_of(tmp_path / "cut", part) == rows_of(tmp_path / "whole", part)
 
 
 def test_mining_and_load_dataset_take_the_smaller_corpus(
@@ -258,6 +321,25 @@ def test_what_an_approximate_index_misses_is_said(folder: Path, tmp_path: Path) 
     assert len(told) == 1
     assert f"exact {TOP_N} nearest" in told[0]
     assert "approximate: it found" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_queries_that_a_gpu_did_not_search_are_told(
+    folder: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if every query needed more than a GPU gives.
+    monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    index = {"index": "faiss_flat", "device": "gpu"}
+    subsample_pairs(config(folder, index=index, mining=BM25), tmp_path, Limits(TOP_N, None))
+    told = [(f.kind, f.stage, f.text) for f in manifest_of(tmp_path).facts if "scanned" in f.text]
+    assert told == [("fallback", "near", f"queries_scanned_on_cpu: {ASKED + 1}.")]
+    assert ids_of(tmp_path) == ids_of(small)
+    assert "scanned" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    # Mining tells it of its own stages.
+    mining = {**BM25, "num_negatives": 2}
+    mine_pairs(config(folder, index=index, mining=mining), tmp_path / "mined")
+    facts = load_manifest(tmp_path / "mined").facts
+    told_stages = [fact.stage for fact in facts if fact.text.startswith("queries_scanned_on_cpu")]
+    assert told_stages == ["propose", "mine"]
 
 
 def test_what_cannot_work_is_refused(folder: Path, small: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import faiss
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mining.corpus import CorpusView
+from mining.faiss_vectors import read_flat_index
 from mining.given_vectors import GivenReport, GivenVectors, open_vectors
 from mining.vector_file import Floats
 from sdg.errors import DataError
@@ -70,6 +72,27 @@ def test_every_kind_of_file_gives_the_same_corpus(kind: object, tmp_path: Path) 
     assert np.array_equal(view.vectors_of(asked), FAN[asked])
     assert view.miner == "dense:e5"
     assert given.check() == GivenReport(7, 0)
+
+
+def test_a_flat_index_is_mapped_and_not_read_into_memory(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(5).normal(size=(131_072, 128)).astype(np.float32)
+    index = faiss.IndexFlatIP(128)
+    index.add(vectors)
+    faiss.write_index(index, str(tmp_path / "v.faiss"))
+    del index
+    before = _own_memory()
+    blocks = read_flat_index(tmp_path / "v.faiss")
+    assert np.array_equal(next(blocks), vectors[:16_384])
+    # The file has 64 MiB, a block 8.
+    assert _own_memory() - before < 24 * 2**20
+    for start, block in enumerate(blocks, start=1):
+        assert np.array_equal(block, vectors[start * 16_384 : (start + 1) * 16_384])
+
+
+def _own_memory() -> int:
+    """Return bytes of this process that are no pages of files."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"RssAnon:\s+(\d+) kB", status)[0]) * 1024
 
 
 def test_half_precision_is_read_as_stored(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mining.subsample import distinct, subsample_corpus
+from mining.subsample import check_limit, distinct, subsample_corpus
 from sdg.errors import ConfigError
 
 DENSE = np.array([1, 2, 3, 4])
@@ -44,6 +44,13 @@ def test_every_document_stays_or_was_left_out_or_was_never_found(
     for name, rows in found.items():
         others = positives.union(*(own for other, own in found.items() if other != name))
         assert small.found_only_by[name] == len(rows - others)
+
+
+def test_positives_are_as_many_as_the_limit_or_fewer() -> None:
+    check_limit(5, None)
+    check_limit(5, 5)
+    with pytest.raises(ConfigError, match="number of positives, 6, but is 5 instead"):
+        check_limit(6, 5)
 
 
 def test_the_seed_decides_what_a_limit_leaves_out_and_the_order_of_finding_does_not() -> None:

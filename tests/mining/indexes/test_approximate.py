@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,10 @@ from mining.corpus import CorpusView
 from mining.corpus_part import CorpusPart
 from mining.indexes import INDEXES, Index
 from mining.indexes.approximate import ApproximateIndex
+from mining.indexes.exact import ExactIndex
 from mining.indexes.torch_scan import TorchScan
 from mining.recall import measure_recall, sample_queries
-from mining.search import Floats, Rows, Wanted, pair_scores
+from mining.search import Floats, Found, Rows, Wanted, pair_scores
 from sdg.errors import ConfigError, DataError
 from tests.mining import visible
 from tests.mining.visible import document
@@ -182,6 +184,31 @@ def test_recall_is_the_share_of_the_exact_result_that_is_found(
     assert (measured.k, measured.queries, measured.exact) == (10, 40, 400)
     assert measured.found == (nearest % 2 == 0).sum()
     assert measured.to_json()["recall"] == round(measured.found / 400, 6)
+
+
+class _Forgetful(ExactIndex):
+    """Finds documents with even rows only, with padding between them."""
+
+    def search(self, queries: Floats, corpus: CorpusView, wanted: Wanted) -> Found:
+        found = super().search(queries, corpus, wanted)
+        return found._replace(rows=np.where(found.rows % 2 == 0, found.rows, -1))
+
+
+def test_measuring_long_lists_takes_no_memory_for_their_square(tmp_path: Path) -> None:
+    rows = np.random.default_rng(3).normal(size=(2060, WIDTH))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    documents = [document(f"d{number}", f"text {number}") for number in range(2000)]
+    texts = {f"text {number}": row for number, row in enumerate(rows[60:].tolist())}
+    wide = visible.corpus(tmp_path, documents, texts)
+    asked = rows[:60].astype(np.float32)
+    tracemalloc.start()
+    measured = measure_recall(asked, wide, _Forgetful(), 1500)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    exact = INDEXES.build({"index": "exact"}).search(asked, wide, Wanted.nearest(1500, 60)).rows
+    assert (measured.found, measured.exact) == ((exact % 2 == 0).sum(), 60 * 1500)
+    # 60 x 1,500 x 1,500 comparisons are 129 MiB.
+    assert peak < 32 * 2**20
 
 
 def test_what_an_index_never_reaches_is_scanned_for(view: CorpusView, queries: Floats) -> None:
