@@ -200,11 +200,11 @@ def test_a_relabelled_data_set_can_be_relabelled_again(
 
 
 def test_it_writes_only_where_nothing_else_lies(small_data_set: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigError, match=r"thesis\.tex"):
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    (tmp_path / "out" / "data" / "thesis.parquet").write_text("x")
+    with pytest.raises(ConfigError, match=r"holds \['data'\]"):
         _run(small_data_set, tmp_path)
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+    assert [p.name for p in (tmp_path / "out").rglob("*")] == ["data", "thesis.parquet"]
     config = write_config(tmp_path / "c.yaml", _values(tmp_path))
     for inside in (small_data_set, small_data_set / "data" / "new", small_data_set.parent):
         with pytest.raises(ConfigError, match="apart from"):

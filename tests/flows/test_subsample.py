@@ -352,6 +352,7 @@ def test_what_cannot_work_is_refused(folder: Path, small: Path, tmp_path: Path) 
         ConfigError, match="other names than the columns that are added, but has ro"
     ):
         subsample_pairs(config(folder, corpus=corpus), tmp_path, limits)
+    (tmp_path / "data").mkdir()
     with pytest.raises(ConfigError, match=r"from an earlier `pairmill subsample`, but .* holds"):
         subsample_pairs(config(folder), tmp_path, limits)
     with pytest.raises(DataError, match="what `pairmill subsample` wrote is a corpus"):
