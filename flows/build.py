@@ -18,6 +18,7 @@ from flows.figures import figures_of
 from flows.fingerprint import current_outcome
 from flows.finished import Finished
 from flows.judging import Rows, judging_of, with_pool
+from flows.miners import check_searches
 from flows.outcome import RunOutcome
 from flows.persona_stage import persona_configs
 from flows.planning import plan_shard
@@ -62,6 +63,7 @@ def build(config: RunConfig, directory: Path) -> RunOutcome:
     with opened(directory, "build"), resources.released_at_end():
         current = current_outcome(config, directory)
         if current is None:
+            check_searches(config)
             runner = task_runner(config.runner)
             current = build_stages.with_options(task_runner=runner)(config, Workspace(directory))
         return audited(config, current)

@@ -17,7 +17,7 @@ from flows.mine_config import MineConfig, load_mine_config
 from flows.mine_judging import judge_mined, pool_of
 from flows.mine_manifest import mine_fingerprint, publish_mined
 from flows.mined import Mined, Others
-from flows.miners import has_approximate_index
+from flows.miners import check_searches, has_approximate_index
 from flows.outcome import RunOutcome
 from flows.result_directory import opened
 from flows.run import Run
@@ -121,7 +121,8 @@ def embedded_pairs(run: Run, config: MineConfig, space: Workspace) -> EmbeddedPa
 
 
 def read_inputs(run: Run, config: MineConfig, space: Workspace) -> GivenInputs:
-    """Read pairs and corpus, or find that done."""
+    """Read pairs and corpus, or find that done, unless a search cannot work."""
+    check_searches(config)
     corpus = run.stage("corpus", "documents", tasks.read_corpus, [(space, config)])
     pairs, added, *parts = run.once(tasks.read_given_pairs, space, config, corpus)
     run.add("pairs", "pairs", [pairs])

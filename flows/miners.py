@@ -37,6 +37,18 @@ def corpus_files(space: Workspace, documents: Sequence[Shard]) -> CorpusFiles:
     )
 
 
+def check_searches(config: AnyConfig) -> None:
+    """Check that the devices of all searches are there, before anything is paid for.
+
+    Raises:
+        BackendError: If one is not. On a cluster nothing is checked: the workers search.
+    """
+    if config.runner.kind == "threads":
+        config.index.check()
+        for miner in config.mining.miners:
+            miner.check()
+
+
 def prepare_miners(space: Workspace, config: AnyConfig, documents: Sequence[Shard]) -> Shard:
     """Let every miner embed or index the corpus; facts: what each cut, by its name."""
     files = corpus_files(space, documents)

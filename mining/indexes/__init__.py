@@ -54,6 +54,13 @@ class Index(Plugin):
             fingerprint: Of the corpus and of what made its vectors.
         """
 
+    def check(self) -> None:
+        """Check that the device that is asked for is there, before anything is embedded for it.
+
+        Raises:
+            BackendError: If it is not.
+        """
+
     def describe(self) -> str:
         """Return who searches, for the manifest and the card."""
         return self.name

@@ -52,7 +52,16 @@ class FaissFlat(Index):
     """
 
     device: Literal["cpu", "gpu"] = "cpu"
-    dtype: Literal["float32", "float16"] = "float32"
+    dtype: Literal["float32", "float16"] = "float16"
+
+    def check(self) -> None:
+        """Check that FAISS finds a GPU, if one is asked for.
+
+        Raises:
+            BackendError: If it does not, or is not installed.
+        """
+        if self.device == "gpu":
+            _num_gpus(load_faiss())
 
     def search(self, queries: Floats, corpus: CorpusView, wanted: Wanted) -> Found:
         """Return the best documents; see `Index.search`.
@@ -183,6 +192,16 @@ class FaissFlat(Index):
             yield _checked(found[1] + first, found[0])
 
 
+def _num_gpus(faiss: Any) -> int:  # noqa: ANN401 - faiss has no types
+    count = int(getattr(faiss, "get_num_gpus", lambda: 0)())
+    if not count:
+        raise BackendError(
+            "`index.device` gpu must find a GPU and a FAISS built for it, but FAISS sees "
+            f"{count} GPUs. Install the extra `gpu` on a machine with one, or set device: cpu."
+        )
+    return count
+
+
 def _on_gpus(
     faiss: Any,  # noqa: ANN401 - faiss has no types
     queries: Floats,
@@ -191,12 +210,7 @@ def _on_gpus(
     dtype: np.dtype[Any],
 ) -> Iterator[_Proposed]:
     """Yield what each slice of the corpus gives; slices go round all GPUs, one thread each."""
-    count = getattr(faiss, "get_num_gpus", lambda: 0)()
-    if not count:
-        raise BackendError(
-            "`index.device` gpu must find a GPU and a FAISS built for it, but FAISS sees "
-            f"{count} GPUs. Install the extra `gpu` on a machine with one, or set device: cpu."
-        )
+    count = _num_gpus(faiss)
     resources = [faiss.StandardGpuResources() for _ in range(count)]
     asked = queries.astype(dtype)
 

@@ -63,6 +63,13 @@ class Miner(Plugin):
         """Return what pins weights or data that are not settings; "" if there are none."""
         return ""
 
+    def check(self) -> None:
+        """Check that the device of its search is there, before anything is embedded for it.
+
+        Raises:
+            BackendError: If it is not.
+        """
+
     @abstractmethod
     def prepare(self, files: CorpusFiles, on_progress: Progress | None = None) -> Mapping[str, int]:
         """Make what is missing to propose documents of this corpus.

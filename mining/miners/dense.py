@@ -64,6 +64,10 @@ class Dense(Miner):
         plain = super().identity()
         return {**plain, "encoder": self.encoder.identity(), "index": self.index.identity()}
 
+    def check(self) -> None:
+        """Check that the index finds its device."""
+        self.index.check()
+
     def prepare(self, files: CorpusFiles, on_progress: Progress | None = None) -> Mapping[str, int]:
         """Embed every document that has no vector of this encoder yet, and build the index."""
         report = embed_documents(self._store(files), files.documents, on_progress)

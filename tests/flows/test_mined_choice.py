@@ -16,7 +16,7 @@ from flows.mine import mine_pairs
 from flows.mine_config import MineConfig
 from flows.mining_presets import expand_preset
 from flows.settings import parse_settings
-from sdg.errors import ConfigError, DataError
+from sdg.errors import BackendError, ConfigError, DataError
 from tests.flows import pairs
 
 RULES = [
@@ -155,6 +155,21 @@ def test_in_document_negatives_need_documents_of_several_chunks(
 ) -> None:
     with pytest.raises(DataError, match="each of the 54 rows of the corpus is a document of its"):
         mine_pairs(pairs.config(folder, in_document=2), tmp_path)
+
+
+@pytest.mark.parametrize("place", ["index", "miners"])
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_embedded(
+    place: str, folder: Path, tmp_path: Path
+) -> None:
+    faiss = pytest.importorskip("faiss")
+    if getattr(faiss, "get_num_gpus", lambda: 0)():
+        pytest.skip("there is a GPU")
+    index = {"index": "faiss_flat", "device": "gpu"}
+    second = {"miner": "dense", "label": "b", "encoder": pairs.ENCODER, "index": index}
+    changes = {"index": index} if place == "index" else {"mining": {"miners": [second]}}
+    with pytest.raises(BackendError, match="FAISS sees 0 GPUs"):
+        mine_pairs(pairs.config(folder, **changes), tmp_path)
+    assert not (tmp_path / ".work" / "vectors").exists()
 
 
 def judge(folder: Path) -> dict[str, Any]:

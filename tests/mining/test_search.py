@@ -25,7 +25,7 @@ from mining.search import Found, Wanted, pair_scores
 from mining.texts import ParquetTexts
 from mining.vectors import VectorStore
 from sdg import store
-from sdg.errors import ContractError, PairmillError
+from sdg.errors import BackendError, ContractError, PairmillError
 from sdg.schemas import DOCUMENTS
 from tests.mining import visible
 from tests.mining.visible import GivenVectors, at, document
@@ -222,8 +222,12 @@ def test_a_gpu_that_is_asked_for_and_missing_is_an_error(tmp_path: Path) -> None
         pytest.skip("there is a GPU")
     view = _corpus(tmp_path, np.array([at(0)], np.float32))
     index = INDEXES.build({"index": "faiss_flat", "device": "gpu"})
-    with pytest.raises(Exception, match="FAISS sees 0 GPUs"):
+    with pytest.raises(BackendError, match="FAISS sees 0 GPUs"):
         _search(np.array([at(0)], np.float32), view, index, 1)
+    with pytest.raises(BackendError, match="FAISS sees 0 GPUs"):
+        index.check()
+    for back_end in BACK_ENDS:
+        back_end.check()
 
 
 @pytest.mark.parametrize("index", BACK_ENDS, ids=lambda index: index.name)
