@@ -81,6 +81,7 @@ class MockServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: MockServer
+    is_inside = False
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         pass
@@ -96,10 +97,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length))
         self.server.keys.append(self.headers.get("authorization"))
         fault = self.server.enter(self.path, body)
+        self.is_inside = True
         try:
             time.sleep(self.server.delay_seconds)
             self._answer(fault, body)
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.is_inside:
+            self.is_inside = False
             self.server.leave()
 
     def _answer(self, fault: str, body: dict[str, Any]) -> None:
@@ -131,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        # Whoever has its answer may send the next request before this thread runs again.
+        self._leave()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
