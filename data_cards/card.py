@@ -12,6 +12,7 @@ import yaml
 
 from data_cards import layout
 from data_cards.card_evidence import evidence_facts
+from data_cards.card_parts import marked
 from data_cards.escape import Trusted, code, embedded_markdown, escape_markdown, printable
 from data_cards.evidence import Evidence
 from data_cards.manifest import DataSetManifest
@@ -130,7 +131,7 @@ def _configs(manifest: DataSetManifest) -> list[dict[str, Any]]:
         if any(path.startswith(f"{folder}/") for path in manifest.files):
             files = [{"split": folder, "path": f"{folder}/*.parquet"}]
             configs.append({"config_name": folder, "data_files": files})
-    return configs
+    return marked(configs, manifest.files)
 
 
 def _size_category(rows: int) -> str:

@@ -1,23 +1,45 @@
-"""Parts of cards that are written by plain code: of results that are no data set with negatives."""
+"""Parts of cards that are written by plain code, of data sets and of other results."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from data_cards import layout
 from data_cards.escape import escape_markdown
 from data_cards.records import Fact, SourceRecord, StageRecord
+from sdg.ids import fingerprint
 
 
-def configs_of(files: Collection[str]) -> list[dict[str, Any]]:
+class Summed(Protocol):
+    """A file whose content is known."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+
+
+def marked(
+    configs: Sequence[Mapping[str, Any]], files: Mapping[str, Summed]
+) -> list[dict[str, Any]]:
+    """Return Hugging Face configurations that say which files they are of.
+
+    `datasets` keeps what it has read under the folder's name and the text of its configurations:
+    without a mark of the content, `load_dataset` gives the rows of an earlier run in the same
+    folder, or of another folder of that name.
+    """
+    mark = fingerprint({path: record.sha256 for path, record in files.items()})[:16]
+    return [{**config, "description": f"content {mark}"} for config in configs]
+
+
+def configs_of(files: Mapping[str, Summed]) -> list[dict[str, Any]]:
     """Return the Hugging Face configurations: the data, and the rejections if there are any."""
     data = [{"split": "train", "path": layout.data_glob("train")}]
     configs = [{"config_name": layout.DEFAULT_CONFIG, "data_files": data, "default": True}]
     if any(path.startswith(f"{layout.REJECTED}/") for path in files):
         rejected = [{"split": layout.REJECTED, "path": f"{layout.REJECTED}/*.parquet"}]
         configs.append({"config_name": layout.REJECTED, "data_files": rejected})
-    return configs
+    return marked(configs, files)
 
 
 def stage_lines(stages: Sequence[StageRecord]) -> Iterator[str]:

@@ -45,6 +45,12 @@ def read_manifest(kind: type[M], directory: Path, what: str, cure: str) -> M:
     layout.check_directory(directory)
     path = directory / layout.MANIFEST
     value = store.read_json(path)
+    wanted = _kind_of({name: field.default for name, field in kind.model_fields.items()})
+    if _kind_of(value) != wanted:
+        raise DataError(
+            f"`{path}` must be {what}, but is of what `pairmill {_kind_of(value) or 'build'}` and "
+            f"the like write instead. {cure}"
+        )
     try:
         return kind.model_validate(value)
     except ValidationError as error:
@@ -54,3 +60,8 @@ def read_manifest(kind: type[M], directory: Path, what: str, cure: str) -> M:
             f"`{path}` must be {what}, but `{where}` is wrong: {first['msg']} "
             f"({error.error_count()} faults). {cure}"
         ) from error
+
+
+def _kind_of(manifest: Any) -> str:  # noqa: ANN401 - any JSON value
+    found = manifest.get("kind", "") if isinstance(manifest, Mapping) else ""
+    return found if isinstance(found, str) else ""

@@ -28,6 +28,8 @@ from sdg.part import Part
 
 # The stage that counts documents that stay.
 STAGE = "subsample"
+# Why one does not: no miner found it; or there was no room for all that were found.
+NOT_NEAR, OVER_LIMIT = "not_near", "over_limit"
 
 
 class SubsamplePublication(Publication):

@@ -12,6 +12,7 @@ from data_cards.publication import Publication
 from flows.config import AnyEncoder, AnyEngine, AnyIndex, RunnerConfig, check_fill
 from flows.mining_presets import expand_preset
 from flows.settings import parse_settings, read_settings
+from mining.filters.attribute import Attribute
 from mining.mine import MiningConfig
 from mining.vectors import VectorDtype
 from sdg.assemble import AssembleConfig
@@ -22,6 +23,10 @@ from sdg.part import Part
 
 # What the check of every published directory asks for; see `data_cards.verify`.
 _PROMISED = frozenset({"same_entity", "exact_duplicate", "near_duplicate"})
+
+
+# Columns of documents that a build fills and given documents have empty or all alike.
+_NOT_GIVEN = {"source", "topic", "source_key", "language_score", "num_chunks"}
 
 
 class GivenVectorsConfig(Part):
@@ -144,6 +149,20 @@ class MineConfig(CorpusSettings):
                     f"each engine that judges must be listed under `generators`, but {name!r} is "
                     f"not (listed: {known}). Add it there, correct the name, or judge nothing with "
                     "`judge.enabled: false`."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_have_columns(self) -> MineConfig:
+        given = () if self.corpus is None else self.corpus.attributes
+        for number, rule in enumerate(self.mining.rules):
+            asked = rule.policies if isinstance(rule, Attribute) else {}
+            missing = sorted((asked.keys() & _NOT_GIVEN) - set(given))
+            if missing:
+                raise ValueError(
+                    f"`mining.rules.{number}.policies` must name columns that the documents have, "
+                    f"but {missing[0]!r} is not kept of those given. Add it to "
+                    "`corpus.attributes`."
                 )
         return self
 

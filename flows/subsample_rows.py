@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_cards import layout
-from data_cards.subsample_manifest import STAGE
+from data_cards.subsample_manifest import NOT_NEAR, OVER_LIMIT, STAGE
 from data_cards.tables import PublishedTable
 from flows.mine import EmbeddedPairs
 from flows.mined import Others
@@ -46,8 +46,6 @@ LEFT_OUT = pa.schema(
     ]
 )
 _ROW_MEANING = {ROW: "Row in the corpus that was given, from 0; null if it had none."}
-NOT_NEAR = "not_near"
-OVER_LIMIT = "over_limit"
 # Documents of a file: 100 to 250 MiB of passages before compression. Own.
 _FILE_ROWS = 262_144
 # Bytes of a file before compression; long documents reach them first. One file is in memory, twice

@@ -176,7 +176,8 @@ class CorpusView:
             ConfigError: If the documents have no such column.
         """
         if name not in self._read:
-            source = next((s for s in self._sources if name in s.names), None)
+            # What was given under a name is meant, not our column of that name.
+            source = next((s for s in reversed(self._sources) if name in s.names), None)
             if source is None or name in _NO_ATTRIBUTES:
                 known = {name for source in self._sources for name in source.names}
                 raise ConfigError(

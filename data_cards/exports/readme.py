@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from data_cards.card_parts import marked
 from data_cards.escape import code, escape_markdown
 from data_cards.exports.record import ExportRecord
 from data_cards.licences import Notice
@@ -26,7 +27,7 @@ def render_readme(
     """
     front: dict[str, Any] = {"license": record.licence}
     if configurations:
-        front["configs"] = list(configurations)
+        front["configs"] = marked(configurations, record.files)
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---",
         f"# {escape_markdown(record.source_name)}: {code(record.format)}",

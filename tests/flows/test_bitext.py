@@ -288,6 +288,7 @@ def test_sentences_that_a_gpu_did_not_search_are_told(
 ) -> None:
     # As if every sentence needed more than a GPU gives.
     monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    monkeypatch.setattr("mining.indexes.faiss_flat._num_gpus", lambda _: 1)
     index = {"index": "faiss_flat", "device": "gpu"}
     mine_translations(_config(folder, index=index), tmp_path / "out")
     facts = [(f.kind, f.stage, f.text) for f in load_bitext_manifest(tmp_path / "out").facts]

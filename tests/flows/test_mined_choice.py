@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import datasets
 import polars as pl
 import pytest
 
@@ -155,6 +156,40 @@ def test_in_document_negatives_need_documents_of_several_chunks(
 ) -> None:
     with pytest.raises(DataError, match="each of the 54 rows of the corpus is a document of its"):
         mine_pairs(pairs.config(folder, in_document=2), tmp_path)
+
+
+def test_a_rule_on_a_column_asks_the_column_that_was_given(folder: Path, tmp_path: Path) -> None:
+    towns = pairs.corpus_rows(18)
+    corpus = [{**row, "source": "ab"[number % 2]} for number, row in enumerate(towns)]
+    pairs.write_jsonl(tmp_path / "corpus.jsonl", corpus)
+    source_of = {row["id"]: row["source"] for row in corpus}
+    given = {"path": str(tmp_path / "corpus.jsonl"), "licence": "cc0-1.0"}
+    rule = {"rule": "attribute", "policies": {"source": "same"}}
+    mining = {"num_negatives": 3, "rules": [*RULES, rule]}
+    with pytest.raises(ConfigError, match=r"but 'source' is not kept .* `corpus.attributes`"):
+        pairs.config(folder, corpus=given, mining=mining)
+    kept = {**given, "attributes": ["source"]}
+    rows = mined(pairs.config(folder, corpus=kept, mining=mining), tmp_path / "out")
+    assert len(rows) == 54
+    for row in rows:
+        own = source_of[row["positive_ids"][0]]
+        assert {source_of[doc_id] for doc_id in row["negative_ids"]} == {own}
+
+
+def test_load_dataset_gives_the_rows_that_are_there_now(folder: Path, tmp_path: Path) -> None:
+    def counts(directory: Path) -> set[int]:
+        loaded = datasets.load_dataset(str(directory), cache_dir=str(tmp_path / "cache"))
+        return {len(ids) for ids in loaded["train"]["negative_ids"][:]}
+
+    def mine_into(directory: Path, num_negatives: int) -> Path:
+        mining = {"num_negatives": num_negatives, "rules": RULES}
+        mine_pairs(pairs.config(folder, mining=mining), directory)
+        return directory
+
+    assert counts(mine_into(tmp_path / "a" / "towns", 2)) == {2}
+    assert counts(mine_into(tmp_path / "a" / "towns", 3)) == {3}
+    # Another folder of the same name.
+    assert counts(mine_into(tmp_path / "b" / "towns", 4)) == {4}
 
 
 @pytest.mark.parametrize("place", ["index", "miners"])

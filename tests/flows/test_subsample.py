@@ -156,6 +156,9 @@ def test_a_limit_keeps_the_positives_and_says_what_it_left_out(
     assert len(rows) == 20
     assert sum(row["is_positive"] for row in rows) == ASKED + 1
     assert set(ids_of(tmp_path)) < set(ids_of(small))
+    told = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "were left out at random" in told and "as hard to search" not in told
+    assert "as hard to search" in (small / "README.md").read_text(encoding="utf-8")
     left = [row["row_id"] for row in rows_of(tmp_path, "rejected") if row["reason"] == "over_limit"]
     assert set(ids_of(small)) == {*ids_of(tmp_path), *left}
 
@@ -328,6 +331,7 @@ def test_queries_that_a_gpu_did_not_search_are_told(
 ) -> None:
     # As if every query needed more than a GPU gives.
     monkeypatch.setattr("mining.indexes.faiss_flat._MAX_DEPTH", 0)
+    monkeypatch.setattr("mining.indexes.faiss_flat._num_gpus", lambda _: 1)
     index = {"index": "faiss_flat", "device": "gpu"}
     subsample_pairs(config(folder, index=index, mining=BM25), tmp_path, Limits(TOP_N, None))
     told = [(f.kind, f.stage, f.text) for f in manifest_of(tmp_path).facts if "scanned" in f.text]
@@ -355,7 +359,7 @@ def test_what_cannot_work_is_refused(folder: Path, small: Path, tmp_path: Path) 
     (tmp_path / "data").mkdir()
     with pytest.raises(ConfigError, match=r"from an earlier `pairmill subsample`, but .* holds"):
         subsample_pairs(config(folder), tmp_path, limits)
-    with pytest.raises(DataError, match="what `pairmill subsample` wrote is a corpus"):
+    with pytest.raises(DataError, match="but is of what `pairmill subsample`"):
         load_manifest(small)
 
 
